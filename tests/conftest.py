@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The size of tests that could run without end: `tox -e simulate`, `fuzz` and `soak` ask for more than the
     everyday run.
     """
-    parser.addoption("--seeds", type=int, default=200, help="seeds of tests/scenarios/test_simulation.py")
+    parser.addoption("--seeds", type=int, default=150, help="seeds of tests/scenarios/test_simulation.py")
     parser.addoption("--inputs", type=int, default=0, help="inputs for each parser of tests/scenarios/test_fuzz.py")
     parser.addoption("--input", default="", help="one input of tests/scenarios/test_fuzz.py again, such as batch:4711")
     parser.addoption("--plants", type=int, default=48, help="how many source plants are run; 0: all")

@@ -1,18 +1,22 @@
 """Ten minutes of a host and its vendors with many concurrent troubles, by seed, in virtual time: every promise holds.
 
-Single sends, lists, streams, multicasts and broadcasts over several certificates and regions; lost, refused, cut and
-late requests; limits, quotas, expired, revoked and refused access tokens; cancellations, reloads, closes and wrong
+Single sends, lists, streams, multicasts, broadcasts, recalls and token checks over several certificates and regions, at
+vendors of different kinds (`simulated.kinds`); lost, refused, cut and late requests; limits, quotas, expired, revoked
+and refused access tokens and keys; receipts that come late, twice or forged; cancellations, reloads, closes and wrong
 clocks. Then all troubles end, and everything must be finished and work again. `simulated.ledger.PROMISES` lists what is
-checked. `tox -e simulate -- 5000` runs more days, on all processors.
+checked. `tox -e simulate -- 12000` runs 2,000 hours, on all processors.
 """
 
 import random
+from collections import Counter
 
 import attrs
 import pytest
 from simulated.day import Plan, describe, live, shrink
-from simulated.troubles import HOST, KINDS, STORING, Trouble
+from simulated.kinds import BATCHES, Kind
+from simulated.troubles import HOST, KINDS, RECEIPTS, STORES, Trouble
 
+from pushgateway import ReceiptKind
 from pushgateway.engine import endpoint as region
 
 pytestmark = pytest.mark.days
@@ -26,10 +30,10 @@ def test_a_hostile_day(day_seed: int) -> None:
 
     if report.faults:
         pytest.fail(describe(live(shrink(report.plan, lambda plan: bool(live(plan).faults)))))
-    assert report.outcomes.get("accepted", 0) > 6 * report.plan.connections
+    assert report.outcomes.get("accepted", 0) > 40
 
 
-@pytest.mark.parametrize("seed", range(0, 40, 4))
+@pytest.mark.parametrize("seed", range(0, 42, 6))
 def test_the_same_seed_is_the_same_day(seed: int) -> None:
     """The same seed gives the same events at the same times, so a failure can be repeated."""
     first, second, other = live(Plan.drawn(seed)), live(Plan.drawn(seed)), live(Plan.drawn(seed + 1))
@@ -40,14 +44,27 @@ def test_the_same_seed_is_the_same_day(seed: int) -> None:
 
 
 def test_days_are_hostile() -> None:
-    """The days test something: every kind of trouble is drawn, every status occurs, and still most pushes arrive."""
+    """The days test something: every kind of trouble is drawn, every status and every kind of receipt occurs, calls of
+    every kind are made, and still most pushes arrive."""
     days = [live(Plan.drawn(seed)) for seed in range(30)]
 
     drawn = {trouble.kind for seed in range(100) for trouble in Plan.drawn(seed).troubles}
     outcomes = {status: sum(day.outcomes.get(status, 0) for day in days) for status in ENDINGS}
-    assert drawn == {*KINDS, *STORING}
+    calls = sum((Counter(day.calls) for day in days), Counter[str]())
+    assert drawn == {*KINDS, *STORES, *RECEIPTS}
     assert min(outcomes.values()) > 200
     assert outcomes["accepted"] > sum(outcomes.values()) / 2
+    assert min(calls[f"receipt {kind.value}"] for kind in ReceiptKind) > 10
+    assert min(calls[what] for what in ("login", "probe", "store", "save", "broadcast", "recall", "alive")) > 10
+
+
+@pytest.mark.parametrize("trait", [field.name for field in attrs.fields(Kind)])
+def test_the_vendors_of_a_day_differ(trait: str) -> None:
+    """Each day has vendors with each way to fill a request; in everything else they are drawn."""
+    days = [Plan.drawn(seed).kinds for seed in range(100)]
+
+    assert all({kind.batches for kind in kinds} == set(BATCHES) for kinds in days)
+    assert len({getattr(kind, trait) for kinds in days for kind in kinds}) > 1
 
 
 ENDINGS = ("accepted", "rejected", "not_sent", "unknown")
@@ -59,10 +76,10 @@ def test_a_calm_day(seed: int) -> None:
     report = live(attrs.evolve(Plan.drawn(seed), troubles=()))
 
     assert report.faults == ()
-    assert report.outcomes["accepted"] > report.outcomes.get("not_sent", 0) * 3
+    assert report.outcomes["accepted"] > report.outcomes.get("not_sent", 0)
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS, *STORING}))
+@pytest.mark.parametrize("kind", sorted({*KINDS, *STORES, *RECEIPTS}))
 def test_each_trouble_alone(kind: str) -> None:
     """At full strength for minutes and for every certificate: no promise depends on a trouble being rare."""
     plan = Plan.drawn(len(kind))

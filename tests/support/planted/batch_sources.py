@@ -5,7 +5,23 @@ from planted.source_plant import SourcePlant
 TESTS = "tests/engine/test_message_ids.py::"
 SAVING = "tests/engine/test_saved_contents.py::"
 
+MARKS = "tests/engine/test_receipt_marks.py::"
+
 PLANTS = [
+    SourcePlant(
+        "the receipt parameter of a request is made of its first push alone",
+        "pushgateway/certificates/receipt_signing.py",
+        "self.callback_for_message(*batch.dedupe_ids)",
+        "self.callback_for_message(batch.dedupe_ids[0])",
+        f"{MARKS}test_a_push_that_is_tried_again_with_others_has_another_parameter",
+    ),
+    SourcePlant(
+        "an arrival that nothing proves does not contradict a dead token",
+        "pushgateway/engine/receipts.py",
+        "        elif receipt.proof is Proof.NONE and kind in _ON_THE_PHONE and receipt.message_id:\n",
+        "        elif False:\n",
+        f"{MARKS}test_where_nothing_is_proved_a_phone_that_has_the_push_is_not_dead_either",
+    ),
     SourcePlant(
         "a repeat has another message id",
         "pushgateway/engine/endpoint.py",

@@ -31,14 +31,14 @@ def saved_by_each(patch: Patch) -> None:
     patch.setattr(SavedContent, "get", get)
 
 
-@plant(PLANTS, "B2", troubles=())
+@plant(PLANTS, "B2", 3, troubles=())
 def saved_elsewhere(patch: Patch) -> None:
     """What one server has stored is used at the other one."""
     contents = SavedContents()
     patch.setattr(SavedContents, "join", lambda self, note: _join(contents, note))
 
 
-@plant(PLANTS, "T7", troubles=())
+@plant(PLANTS, "T7", 4, troubles=())
 def saved_for_others(patch: Patch) -> None:
     """The stored content of one notification goes to the phones of another one."""
 

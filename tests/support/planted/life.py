@@ -33,7 +33,7 @@ def login_each(patch: Patch) -> None:
     patch.setattr(AccessTokens, "_store", lambda self, key, access: None)
 
 
-@plant(PLANTS, "A1")
+@plant(PLANTS, "A1", 2)
 def login_herd(patch: Patch) -> None:
     """Each caller that needs an access token logs in separately."""
     get = AccessTokens.get
@@ -45,25 +45,25 @@ def login_herd(patch: Patch) -> None:
     patch.setattr(AccessTokens, "get", alone)
 
 
-@plant(PLANTS, "A1", 3)
+@plant(PLANTS, "A1", 13)
 def login_storm(patch: Patch) -> None:
     """A failed login is repeated at once."""
     patch.setattr(AccessTokens, "_paused", lambda self, key: None)
 
 
-@plant(PLANTS, "A1", 1)
+@plant(PLANTS, "A1", 6)
 def forget_all(patch: Patch) -> None:
     """A late "expired" for an old access token discards the new one."""
     patch.setattr(AccessTokens, "forget", lambda self, key, access, **_: self._held.pop(key, None))
 
 
-@plant(PLANTS, "L1")
+@plant(PLANTS, "L1", 2, troubles=again("revoked"))
 def forget_none(patch: Patch) -> None:
     """An access token that the vendor refuses is kept."""
     patch.setattr(AccessTokens, "forget", lambda self, key, access, **_: None)
 
 
-@plant(PLANTS, "A9")
+@plant(PLANTS, "A9", 1)
 def anothers_access(patch: Patch) -> None:
     """Certificates share an access token."""
     patch.setattr(VendorSession, "key", lambda self, name: ("all", name))
@@ -114,13 +114,13 @@ def falls_asleep(patch: Patch) -> None:
     patch.setattr(Workers, "_run", work)
 
 
-@plant(PLANTS, "Q2", 1)
+@plant(PLANTS, "Q2", 12)
 def no_latch(patch: Patch) -> None:
     """After the daily quota is used up, requests go on."""
     patch.setattr(Quotas, "use_up", lambda self, quota, now, wall, chance: 0.0)
 
 
-@plant(PLANTS, "Q2", 1)
+@plant(PLANTS, "Q2", 12)
 def short_latch(patch: Patch) -> None:
     """A used up daily quota is forgotten after ten seconds."""
 
@@ -131,7 +131,7 @@ def short_latch(patch: Patch) -> None:
     patch.setattr(Quotas, "use_up", use_up)
 
 
-@plant(PLANTS, "L1", 10)
+@plant(PLANTS, "L1", 12)
 def no_midnight(patch: Patch) -> None:
     """A used up daily quota still counts after midnight."""
 
@@ -148,7 +148,7 @@ def never_closes(patch: Patch) -> None:
     patch.setattr(Breaker, "answered", lambda self: False)
 
 
-@plant(PLANTS, "L1", 3)
+@plant(PLANTS, "L1")
 def probe_lost(patch: Patch) -> None:
     """After one more failure the breaker sends no further probe."""
 
@@ -160,7 +160,7 @@ def probe_lost(patch: Patch) -> None:
     patch.setattr(Breaker, "_open", reopen)
 
 
-@plant(PLANTS, "L1", 11)
+@plant(PLANTS, "L1", 6)
 def gate_shut(patch: Patch) -> None:
     """Each refusal as too fast lowers the rate a little more, for good."""
     slow_down = Gate._slow_down
@@ -172,7 +172,7 @@ def gate_shut(patch: Patch) -> None:
     patch.setattr(Gate, "_slow_down", slower)
 
 
-@plant(PLANTS, "I1", 52)
+@plant(PLANTS, "I1", 17)
 def close_loses(patch: Patch) -> None:
     """A close drops the pushes that wait."""
 
@@ -182,7 +182,7 @@ def close_loses(patch: Patch) -> None:
     patch.setattr(Lane, "_give_back", nothing)
 
 
-@plant(PLANTS, "I3", 12)
+@plant(PLANTS, "I3", 34)
 def close_denies(patch: Patch) -> None:
     """A push whose request a close cuts off ends NOT_SENT."""
     cut_off = Completions.cut_off
@@ -217,14 +217,14 @@ def login_stays(patch: Patch) -> None:
     patch.setattr(Lanes, "end_logins", nothing)
 
 
-@plant(PLANTS, "P8", 15)
+@plant(PLANTS, "P8", 7)
 def not_removed(patch: Patch) -> None:
     """Pushes that wait for a removed certificate are still sent."""
     outdate = Lanes._outdate
     patch.setattr(Lanes, "_outdate", lambda self, key, lane: key in self._vendors and outdate(self, key, lane))
 
 
-@plant(PLANTS, "P8", 13)
+@plant(PLANTS, "P8", 3)
 def half_adopted(patch: Patch) -> None:
     """A wrong set of certificates replaces the right one before it is refused."""
     adopt = Lanes.adopt
@@ -237,7 +237,7 @@ def half_adopted(patch: Patch) -> None:
     patch.setattr(Lanes, "adopt", hastily)
 
 
-@plant(PLANTS, "B9", 40)
+@plant(PLANTS, "B9")
 def broadcasts_again(patch: Patch) -> None:
     """A broadcast without a verdict is repeated."""
     send = Broadcasting._send

@@ -14,12 +14,14 @@ from planted import (
     contract_sources,
     engine_sources,
     host_sources,
+    kinds,
     lane_sources,
     life,
     limits,
     oppo_call_sources,
     oppo_sources,
     pushes,
+    receipts,
     record_sources,
     runs,
     transport_sources,
@@ -27,7 +29,15 @@ from planted import (
 )
 from planted.plant import Plant
 
-PLANTS = [*pushes.PLANTS, *runs.PLANTS, *life.PLANTS, *limits.PLANTS, *batches.PLANTS]
+PLANTS = [
+    *pushes.PLANTS,
+    *runs.PLANTS,
+    *life.PLANTS,
+    *limits.PLANTS,
+    *batches.PLANTS,
+    *kinds.PLANTS,
+    *receipts.PLANTS,
+]
 SOURCE_PLANTS = [
     *transport_sources.PLANTS,
     *contract_sources.PLANTS,

@@ -74,3 +74,8 @@ def again(*kinds: str) -> tuple[Trouble, ...]:
     """Troubles of a day with slow replies on which each of these kinds happens every half minute."""
     often = [Trouble(kind, float(when), 4.0, 1.0, "", when) for when in range(5, 400, 30) for kind in kinds]
     return (Trouble("slow", 0.0, 400.0, 1.0, "", 1), *often)
+
+
+def often(*kinds: str) -> tuple[Trouble, ...]:
+    """Troubles of a day on which each of these kinds happens all the time, at half strength."""
+    return tuple(Trouble(kind, 0.0, 420.0, 0.5, "", number) for number, kind in enumerate(kinds))

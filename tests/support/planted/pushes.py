@@ -66,7 +66,7 @@ class _Losing:
                 self._sink.put((place,), (outcome,))
 
 
-@plant(PLANTS, "I1")
+@plant(PLANTS, "I1", 10)
 def lost(patch: Patch) -> None:
     """Every fortieth outcome is lost."""
     count = itertools.count(1)
@@ -90,7 +90,7 @@ def twice(patch: Patch) -> None:
     _spoil(patch, finish)
 
 
-@plant(PLANTS, "I1", troubles=again("misbehaviour"))
+@plant(PLANTS, "I1", 2, troubles=again("misbehaviour"))
 def anothers(patch: Patch) -> None:
     """The outcome of another push is used."""
     patch.setattr(results, "checked", lambda pushes, outcomes: outcomes)
@@ -108,19 +108,19 @@ def first_only(patch: Patch) -> None:
     patch.setattr(Endpoint, "_conclude", conclude)
 
 
-@plant(PLANTS, "I4", 5)
+@plant(PLANTS, "I4", 7)
 def unknown_again(patch: Patch) -> None:
     """A push without a verdict is repeated although the vendor does not drop repeats."""
     patch.setattr(endpoint, "may_repeat", lambda outcome, deduplicates: _may_repeat(outcome, True))
 
 
-@plant(PLANTS, "I3")
+@plant(PLANTS, "I3", 7)
 def accepted_again(patch: Patch) -> None:
     """A refusal after an attempt without a verdict counts for both attempts."""
     patch.setattr(Completions, "finish", _doubtless)
 
 
-@plant(PLANTS, "I3")
+@plant(PLANTS, "I3", 7)
 def silence_is_no(patch: Patch) -> None:
     """A missing reply counts as not sent."""
 
@@ -182,7 +182,7 @@ def leaves_late(patch: Patch) -> None:
     patch.setattr(Delivery, "leaving", leaving)
 
 
-@plant(PLANTS, "I8", 5)
+@plant(PLANTS, "I8", 13)
 def leaves_unwanted(patch: Patch) -> None:
     """A push that its caller has withdrawn is sent."""
 
@@ -221,7 +221,7 @@ def waits_too_long(patch: Patch) -> None:
     patch.setattr(Lane, "submit", later)
 
 
-@plant(PLANTS, "I7", 20)
+@plant(PLANTS, "I7", 12)
 def for_ever(patch: Patch) -> None:
     """Attempts have no limit and no pauses."""
 
@@ -232,7 +232,7 @@ def for_ever(patch: Patch) -> None:
     patch.setattr(RetryPolicy, "delay", lambda self, attempt, jitter, retry_after=None: 0.05)
 
 
-@plant(PLANTS, "B1", 7)
+@plant(PLANTS, "B1", 4)
 def token_twice(patch: Patch) -> None:
     """A batch may have two pushes for one token."""
 
@@ -267,7 +267,7 @@ def regions(patch: Patch) -> None:
     patch.setattr(GuardedVendor, "route", near)
 
 
-@plant(PLANTS, "L3", 55, troubles=())
+@plant(PLANTS, "L3", 7, troubles=())
 def half_lost(patch: Patch) -> None:
     """When a batch is split, the second half is lost."""
     halve = Endpoint._halve
@@ -300,7 +300,7 @@ def fresh_id(patch: Patch) -> None:
     patch.setattr(Lane, "enqueue", enqueue)
 
 
-@plant(PLANTS, "O2")
+@plant(PLANTS, "O2", 2)
 def never_full(patch: Patch) -> None:
     """The queue has no limit."""
     patch.setattr(Lane, "is_full", property(lambda self: False))

@@ -3,6 +3,13 @@
 Everything that happens is drawn from the seed before it begins, each thing with a random generator of its own. So the
 same seed gives the same day, and a day with one trouble less is otherwise the same day.
 
-`plugin` is the vendor's plug-in, `server` the vendor, `logins` its access tokens, `troubles` what goes wrong, `host`
-submits and cancels, `ledger` checks the promises, `day` runs it all, `many` runs many days.
+| modules | what |
+| --- | --- |
+| `kinds`, `plugin`, `wire` | what vendors are like; their plug-in; what plug-in and server have in common |
+| `server`, `admission`, `answers` | the vendors: transport, checks of what is sent, replies |
+| `visits`, `access`, `logins`, `quotas`, `reports` | their parts: requests, keys, access tokens, quotas, receipts |
+| `troubles` | what goes wrong |
+| `host`, `operator`, `inbox`, `token_calls`, `tasks` | who sends; who runs the process; who takes receipts |
+| `ledger`, `receipt_ledger` | the promises and their checks |
+| `day`, `many` | one day, and many |
 """

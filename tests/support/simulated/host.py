@@ -1,7 +1,7 @@
-"""The host of a simulated day: it submits pushes, cancels calls, and changes certificates.
+"""The host of a simulated day: it submits pushes, asks for broadcasts, recalls and checks, and cancels calls.
 
-Every push is entered in the ledger before it is submitted, and so is every outcome. Besides sending, the host causes
-troubles of its own (`HOST`), which are drawn before the day begins, like those of the vendor.
+Every push is entered in the ledger before it is submitted, and so is every outcome. What an operator does to the
+gateway is in `operator`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import asyncio
 import math
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import attrs
 
 from pushgateway import (
     Audience,
-    Certificate,
-    ConfigError,
     Gateway,
     Intent,
     Notification,
@@ -26,11 +24,14 @@ from pushgateway import (
     Priority,
     Push,
     PushToken,
+    Reason,
     Status,
 )
 from simulated.ledger import Ledger, Order
-from simulated.server import POISON, SimServer
-from simulated.troubles import Trouble
+from simulated.server import SimServer
+from simulated.tasks import Tasks
+from simulated.token_calls import TokenCalls
+from simulated.wire import NEWS, POISON, UNAPPROVED
 
 TIMEOUT = 30.0
 QUEUE = 60
@@ -41,40 +42,26 @@ Act = tuple[float, str, int]
 
 
 _INTENTS = {Priority.URGENT: Intent.CALL, Priority.BULK: Intent.NEWS}
+_CHANNELS = (NEWS, NEWS, NEWS, UNAPPROVED, *[None] * 12)
 
 
 class Host:
     """One process that uses one gateway after the other."""
 
-    def __init__(
-        self, ledger: Ledger, server: SimServer, certificates: Iterable[Certificate], make: Callable[..., Gateway]
-    ) -> None:
+    def __init__(self, ledger: Ledger, server: SimServer, gateway: Gateway) -> None:
         self.ledger = ledger
         self.server = server
-        self.certificates = {certificate.id: certificate for certificate in certificates}
-        self.known = dict(self.certificates)
-        self.wall_offset = 0.0
-        self.acts: dict[asyncio.Task[None], None] = {}  # in the order in which they began
-        self.failures: list[BaseException] = []
+        self.gateway = gateway
+        """The one in use."""
+        self.tasks = Tasks()
+        """Calls under way."""
         self.waiting: dict[tuple[int, str], set[Order]] = defaultdict(set)
         """Single sends in progress, by gateway and certificate."""
         self._ended_at: dict[Order, float] = {}  # single sends
-        self._make = make
         self._loop = asyncio.get_running_loop()
         self._numbers = 0
-        self._secrets = 0
-        self.gateway = make(self.certificates.values())
-
-    def begin(self, act: Coroutine[Any, Any, None]) -> None:
-        """Run something concurrently."""
-        task = self._loop.create_task(act)
-        self.acts[task] = None
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self.acts.pop(task)
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            self.failures.append(failure)
+        self._recallable: list[Outcome] = []
+        self._token_calls = TokenCalls(ledger, server)
 
     # Sending
 
@@ -82,7 +69,8 @@ class Host:
         self._numbers += 1
         text = f"n{self._numbers}" + (POISON if chance.random() < 0.02 else "")
         shared = f"host-{self._numbers}" if chance.random() < 0.2 else None
-        return Notification("" if chance.random() < 0.02 else "title", text, dedupe_id=shared)
+        title, channel = "" if chance.random() < 0.02 else "title", chance.choice(_CHANNELS)
+        return Notification(title, text, dedupe_id=shared, channel_id=channel)
 
     def _address(self, chance: random.Random) -> PushToken:
         app = chance.choice(list(self.server.apps))
@@ -116,10 +104,24 @@ class Host:
     def _submit(self, push: Push) -> Order:
         app = self.server.apps[push.push_token.certificate_id]
         timeout = TIMEOUT if push.timeout is None else push.timeout
-        return self.ledger.submit(push, self._loop.time(), timeout, dedupes=app.dedupe)
+        gateway = self.server.logins.gateway
+        return self.ledger.submit(push, self._loop.time(), timeout, dedupes=app.drops_repeats, gateway=gateway)
 
-    def _note_outcome(self, order: Order, outcome: object) -> None:
-        self.ledger.note_outcome(order, outcome, self._loop.time())
+    def _note_outcome(self, order: Order, outcome: object, due: float | None = None) -> None:
+        self.ledger.note_outcome(order, outcome, self._loop.time(), due)
+        if isinstance(outcome, Outcome):
+            self._recallable.append(outcome)
+            self._look_at_quota(order, outcome)
+
+    def _look_at_quota(self, order: Order, outcome: Outcome) -> None:
+        """A push is refused for its quota only as long as that may be closed."""
+        app = self.server.apps[order.push.push_token.certificate_id]
+        if outcome.reason is not Reason.QUOTA_EXCEEDED or not self.server.admission.clock_is_right:
+            return
+        region = "far" if order.key[0].startswith("far-") else "near"
+        quota = app.kind.quota_of(order.push.notification.channel_id)
+        if not app.quotas.may_be_thought_closed(region, quota, self.server.wall()):
+            self.ledger.broken("Q2", f"{order.key}: refused for a quota that is open")
 
     def _wanted(self, push: Push) -> tuple[Notification, Priority | None]:
         """The notification and the priority argument, as hosts write them: none for the normal priority; for
@@ -158,12 +160,18 @@ class Host:
         """Many single sends at about the same time."""
         pauses = chance.choice([0.0, 0.2])
         for push in self._some(chance, chance.choice([1, 1, 5, 25])):
-            self.begin(self._lone(push, hasty=chance.random() < 0.3))
+            self.tasks.begin(self._lone(push, hasty=chance.random() < 0.3))
             if chance.random() < pauses:
                 await asyncio.sleep(chance.choice([0, 0.003, 0.3]))
 
     async def _lone(self, push: Push, *, hasty: bool = False) -> None:
         await self.one(push, hasty=hasty)
+
+    def flood(self, app: str, chance: random.Random) -> None:
+        """A hundred concurrent single sends for one certificate."""
+        for number in range(100):
+            push_token = PushToken(app, f"{app}-{number % PHONES}")
+            self.tasks.begin(self._lone(Push(push_token, self._note(chance), timeout=5.0), hasty=True))
 
     async def several(self, chance: random.Random) -> None:
         """`send_each` with a list, sometimes with a token twice."""
@@ -182,15 +190,16 @@ class Host:
 
     async def group(self, chance: random.Random) -> None:
         """One notification for phones of one app, in several calls at about the same time, as of group chats."""
-        storing = [app.name for app in self.server.apps.values() if app.stores]
+        storing = [app.name for app in self.server.apps.values() if app.kind.stores]
         app = chance.choice(storing if storing and chance.random() < 0.8 else list(self.server.apps))
         note, numbers = self._note(chance), chance.sample(range(PHONES), chance.randrange(2, PHONES))
         region = chance.choice(["", "", "far-"])
         size = chance.choice([len(numbers), 8, 3])
         for start in range(0, len(numbers), size):
             tokens = [PushToken(app, f"{region}{app}-{number}") for number in numbers[start : start + size]]
-            self.begin(self._lone_group(tokens, note, chance.choice([None, None, 3.0, 20.0])))
-            await asyncio.sleep(chance.choice([0, 0, 0.003, 0.1]))
+            self.tasks.begin(self._lone_group(tokens, note, chance.choice([None, None, 3.0, 20.0])))
+            is_last = start + size < len(numbers) <= start + 2 * size
+            await asyncio.sleep(chance.choice([0, 0, 0.003, 0.1, 40.0] if is_last else [0, 0, 0.003, 0.1]))
 
     async def _lone_group(self, tokens: list[PushToken], note: Notification, seconds: float | None) -> None:
         orders = [self._submit(Push(token, note, timeout=seconds)) for token in tokens]
@@ -207,7 +216,7 @@ class Host:
             self.ledger.broken("I1", f"{len(outcomes)} outcomes for {len(orders)} pushes")
         due = max((order.deadline for order in orders), default=0.0)
         for order, outcome in zip(orders, outcomes, strict=False):
-            self.ledger.note_outcome(order, outcome, self._loop.time(), due)
+            self._note_outcome(order, outcome, due)
 
     async def stream(self, chance: random.Random) -> None:
         """A stream whose source pauses and whose reader may leave early."""
@@ -253,7 +262,7 @@ class Host:
             app, Notification("title", text), audience, timeout=chance.choice([1.0, 60.0])
         )
         self.ledger.event("broadcast", self._loop.time(), outcome.status.value)
-        parts = {part: times for part, times in self.server.broadcasts.items() if part[0] == text}
+        parts = {part: times for part, times in self.server.answers.broadcasts.items() if part[0] == text}
         reached = {token for part in parts for token in part[1:]}
         if any(times > 1 for times in parts.values()):
             self.ledger.broken("B9", f"{text} was broadcast twice")
@@ -268,112 +277,23 @@ class Host:
         """An operator checks a certificate."""
         await self.gateway.check(chance.choice(list(self.server.apps)))
 
-    # Troubles of the host's own
+    async def recall(self, chance: random.Random) -> None:
+        """Some notifications are taken back."""
+        chance.shuffle(self._recallable)
+        count = chance.randrange(1, 20)
+        outcomes, self._recallable = self._recallable[:count], self._recallable[count:]
+        await self._token_calls.recall(self.gateway, outcomes, chance.choice([1.0, 20.0]))
 
-    async def run_trouble(self, trouble: Trouble) -> None:
-        """Run a trouble that begins now."""
-        chance = random.Random(trouble.seed)
-        app = trouble.app or chance.choice(list(self.server.apps))
-        await getattr(self, f"_{trouble.kind}")(trouble, app, chance)
+    async def alive(self, chance: random.Random) -> None:
+        """Which of these tokens are alive?"""
+        tokens = [self._address(chance) for _ in range(chance.randrange(1, 20))]
+        await self._token_calls.alive(self.gateway, tokens, chance.choice([1.0, 20.0]))
 
-    async def _cancel(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        for _ in range(5):
-            self._cancel_some(chance, trouble.strength)
-            await asyncio.sleep(chance.choice([0, 0.001, trouble.lasts / 5]))
-
-    async def _revoked(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        self.server.logins.revoke(app)
-
-    async def _clock(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        self.wall_offset = chance.choice([-3600.0, -300.0, 300.0, 3600.0])
-        await asyncio.sleep(trouble.lasts)
-        self.wall_offset = 0.0
-
-    async def _reload(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        self.reload()
-
-    async def _reopen(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        await self.reopen(chance.choice([0.0, 0.2, 5.0]))
-
-    async def _flood(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        """A hundred concurrent single sends for one certificate."""
-        for number in range(100):
-            push_token = PushToken(app, f"{app}-{number % PHONES}")
-            self.begin(self._lone(Push(push_token, self._note(chance), timeout=5.0), hasty=True))
-
-    def _cancel_some(self, chance: random.Random, share: float) -> None:
-        for task in list(self.acts):
-            if task is not asyncio.current_task() and chance.random() < share and _sends(task):
+    def cancel_some(self, chance: random.Random, share: float) -> None:
+        """Cancel about this share of the calls under way."""
+        for task in list(self.tasks.under_way):
+            if chance.random() < share and _sends(task):
                 task.cancel()
-
-    def reload(self) -> None:
-        """Reload with the certificates as they should be."""
-        before = {certificate.id: certificate for certificate in self.gateway.certificates}
-        self.gateway.reload(list(self.certificates.values()))
-        for app in self.known:
-            if before.get(app) != self.certificates.get(app):
-                self.server.logins.changed[app] += 1
-
-    def renew(self, app: str) -> None:
-        """A new secret for an app, from now on the only valid one."""
-        self._secrets += 1
-        secret = f"s{self._secrets}"
-        self.server.apps[app].secrets = {secret}
-        old = self.known[app]
-        self.known[app] = new = attrs.evolve(old, settings={**old.settings, "secret": secret})
-        if app in self.certificates:
-            self.certificates[app] = new
-
-    async def _nonsense(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        before = self.gateway.certificates
-        good = next(iter(self.certificates.values()))
-        bad = chance.choice([[good, good], [attrs.evolve(good, settings={"nothing": 1})], [good, "certificate"]])
-        try:
-            self.gateway.reload(bad)
-        except ConfigError:
-            if self.gateway.certificates != before:
-                self.ledger.broken("P8", "a bad set of certificates changed something")
-        else:
-            self.ledger.broken("P8", "a bad set of certificates was taken")
-
-    async def _rotate(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        """The vendor changes the secret first, the configuration follows."""
-        self.renew(app)
-        self.server.logins.revoke(app)
-        await asyncio.sleep(chance.choice([0.0, trouble.lasts]))
-        self.reload()
-
-    async def _remove(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        if app not in self.certificates or len(self.certificates) == 1:
-            return
-        del self.certificates[app]
-        self.reload()
-        gone = self.server.apps[app]
-        gone.gone_since = self._loop.time()
-        gone.removals.append(gone.gone_since)
-        await asyncio.sleep(trouble.lasts)
-        gone.gone_since = None
-        self.certificates[app] = self.known[app]
-        self.renew(app)
-        self.reload()
-
-    async def reopen(self, grace: float) -> None:
-        """Close the gateway and go on with a new one."""
-        await self.close(grace)
-        self.server.closed = False
-        self.server.logins.gateway += 1
-        self.gateway = self._make(self.certificates.values())
-
-    async def close(self, grace: float) -> None:
-        """Close the gateway; from then on nothing may be sent."""
-        begun = self._loop.time()
-        await self.gateway.aclose(grace)
-        took = self._loop.time() - begun
-        if took > grace + 0.1:
-            self.ledger.broken("I9", f"a close with {grace} s of grace took {took:.3f} s")
-        if any(self.server.open_requests.values()):
-            self.ledger.broken("I9", "a request is under way after the close")
-        self.server.closed = True
 
 
 def _cancelled() -> bool:
@@ -386,5 +306,5 @@ def _sends(task: asyncio.Task[None]) -> bool:
     return getattr(coroutine, "__qualname__", "").rsplit(".", 1)[-1] in SENDING
 
 
-SENDING = ("_lone", "_lone_group", "several", "multicast", "stream", "broadcast", "check")
+SENDING = ("_lone", "_lone_group", "several", "multicast", "stream", "broadcast", "check", "recall", "alive")
 """Calls that may be cancelled: those of the gateway, but not an operator's."""

@@ -8,24 +8,34 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 
-from pushgateway import Outcome, Push, Status
+from pushgateway import Outcome, Push, Reason, Status
+from simulated.wire import CHANNEL, CONTENT, POISON, UNAPPROVED, Item
 
 PROMISES = {
     "I1": "each push has exactly one outcome, its own",
     "I2": "what is ACCEPTED was delivered",
     "I3": "what is NOT_SENT or REJECTED was not delivered",
     "I4": "a push that may arrive twice is marked, and without a verdict it is repeated only if repeats are dropped",
+    "I5": "a token is called dead only where the vendor has said so of it",
     "I7": "concurrent requests, attempts and repeats stay within their limits",
     "I8": "nothing is sent after its deadline or after its caller has left, and every outcome is in time",
     "I9": "after the close nothing is left over and nothing is sent; a close takes no longer than its grace",
     "A1": "one login at a time, none while an access token is valid, and none in the pause after a refusal",
-    "A9": "an access token is used for its own certificate and region only",
-    "B1": "a batch has one region, at most the vendor's size, no token twice, and several texts only if allowed",
+    "A9": "an access token is used for its own certificate and region only, and so is a key",
+    "A10": "a request that carries a time carries that of the vendor, once that is known",
+    "B1": "a batch has one region, quota and compartment, at most the vendor's size, no token twice, and several texts "
+    "or message ids only if allowed",
     "B2": "a text is stored once for all who wait for it, used where it was stored only, and puts no push in doubt",
+    "B5": "a text or a channel that is refused costs no other push",
     "B9": "a broadcast without a verdict is never repeated, and its outcomes are correct",
     "P8": "after its certificate was removed a push is not sent; a wrong set of certificates changes nothing",
-    "Q2": "once the daily quota is used up, nothing is sent before the vendor's midnight",
+    "Q2": "once a quota is used up or closed, nothing of it is sent before the vendor's midnight or the time that it "
+    "names, and it is not held closed for longer",
+    "R1": "a receipt that the vendor posts comes out once, of the right push; a forged one never",
+    "R2": "a mark for receipts names one push on each phone, and no other message",
+    "V1": "what became of a recall and of a check of tokens is what the vendor did",
     "O2": "try_send has its outcome at once if too many pushes wait",
     "O3": "repeats stay within a tenth of the requests, one per second, and a minute's worth saved up",
     "O4": "a vendor with a known rate seldom has to answer that we are too fast",
@@ -35,8 +45,8 @@ PROMISES = {
     "L2": "when the troubles are over, as many concurrent requests are possible as before",
     "L3": "on a day without troubles a push with twenty seconds is accepted, or refused for a reason of its own",
 }
-"""By name: I1-I9 are invariants; A, B, P, Q, O and T follow the groups of `catalogue.md`; L is liveness after the
-troubles."""
+"""By name: I1-I9 are invariants; A, B, P, Q, R, O and T follow the groups of `catalogue.md`; V is for a vendor's other
+calls; L is liveness after the troubles."""
 
 
 class Order:
@@ -49,6 +59,8 @@ class Order:
         "dedupe_id",
         "dedupes",
         "first",
+        "gateway",
+        "handles",
         "key",
         "message_id",
         "outcome",
@@ -59,9 +71,12 @@ class Order:
         "withdrawn",
     )
 
-    def __init__(self, push: Push, key: tuple[str, str], begun: float, deadline: float, dedupes: bool) -> None:
+    def __init__(
+        self, push: Push, key: tuple[str, str], begun: float, deadline: float, dedupes: bool, gateway: int
+    ) -> None:
         self.push = push
         self.key = key
+        self.gateway = gateway  # number of the gateway that it was handed to
         self.begun = begun
         self.deadline = deadline
         self.dedupes = dedupes
@@ -70,6 +85,7 @@ class Order:
         self.first: float | None = None  # time of the first request with it
         self.asked = 0  # number of requests with it
         self.performed = 0
+        self.handles: set[str] = set()  # by which the vendor would take it back
         self.silent = False  # True: a request with it ended without a readable verdict
         self.renewing = (
             False  # True: its access token had expired, and it is sent again with a new one, as the same request
@@ -88,6 +104,7 @@ class Ledger:
         """True on a day without troubles."""
         self.calls: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
+        self._dead: set[tuple[str, str]] = set()
         self._ids: dict[str, tuple[str, str]] = {}
         self._messages: dict[tuple[str, str], tuple[str, str]] = {}
         self._trace = hashlib.blake2b(digest_size=16)
@@ -106,11 +123,19 @@ class Ledger:
         assert promise in PROMISES, promise
         self.faults.append(f"{promise}: {how}")
 
-    def submit(self, push: Push, begun: float, timeout: float, *, dedupes: bool) -> Order:
+    def submit(self, push: Push, begun: float, timeout: float, *, dedupes: bool, gateway: int) -> Order:
         """The host submits a push. Its body differs from any other's to the same token."""
         key = (push.push_token.token, push.notification.body)
-        order = self.orders[key] = Order(push, key, begun, begun + timeout, dedupes)
+        order = self.orders[key] = Order(push, key, begun, begun + timeout, dedupes, gateway)
         return order
+
+    def named_dead(self, certificate: str, token: str) -> None:
+        """The vendor says that a token is dead."""
+        self._dead.add((certificate, token))
+
+    def is_named_dead(self, certificate: str, token: str) -> bool:
+        """Whether the vendor has said that it is dead."""
+        return (certificate, token) in self._dead
 
     def note_outcome(self, order: Order, outcome: object, now: float, due: float | None = None) -> None:
         """The host gets an outcome. `due`: the latest time, if it is not the push's own deadline."""
@@ -128,17 +153,19 @@ class Ledger:
             self.broken("I8", f"{order.key}: the outcome came {now - due:.3f} s after the deadline")
         order.outcome = outcome
 
-    def dispatch(self, now: float, certificate: str, items: list[list[str]], message_ids: list[str]) -> list[Order]:
-        """A request with these items is sent."""
+    def dispatch(self, now: float, certificate: str, items: Sequence[Item]) -> list[Order]:
+        """A request with these pushes is sent."""
         orders = []
-        for (token, text, dedupe_id), message_id in zip(items, message_ids, strict=True):
-            order = self.orders.get((token, text))
+        for item in items:
+            order = self.orders.get(item.key)
             if order is None or order.push.push_token.certificate_id != certificate:
-                self.broken("T7", f"{token} of {certificate} is sent a text that nobody meant for it")
+                self.broken("T7", f"{item.token} of {certificate} is sent a text that nobody meant for it")
                 continue
+            if order.push.notification.channel_id != item.channel:
+                self.broken("T7", f"{item.key}: in the channel {item.channel}")
             orders.append(order)
-            self._look_at(order, now, dedupe_id)
-            self._look_at_message(order, message_id)
+            self._look_at(order, now, item.dedupe_id)
+            self._look_at_message(order, item.message_id)
         return orders
 
     def _look_at_message(self, order: Order, message_id: str) -> None:
@@ -186,9 +213,11 @@ class Ledger:
         self._compare(order, outcome)
 
     def _compare(self, order: Order, outcome: Outcome) -> None:
+        self._compare_reason(order, outcome)
         times, settled_by_plugin = order.performed, not order.push.notification.title
         has_time = order.deadline >= order.begun + 20 and not settled_by_plugin
-        if self.calm and has_time and outcome.status in (Status.NOT_SENT, Status.UNKNOWN):
+        is_refused = outcome.vendor_code in (CONTENT, CHANNEL)  # perhaps when it was to be stored
+        if self.calm and has_time and outcome.status in (Status.NOT_SENT, Status.UNKNOWN) and not is_refused:
             self.broken("L3", f"{order.key}: {outcome.status.value}, {outcome.detail!r}")
         if outcome.possible_duplicate and order.dedupes:
             self.broken("I4", f"{order.key}: called a possible duplicate where repeats are dropped")
@@ -196,8 +225,21 @@ class Ledger:
             self.broken("B2", f"{order.key}: in doubt, and in no request")
         if outcome.status is Status.ACCEPTED and not times:
             self.broken("I2", f"{order.key}: accepted, and never pushed")
+        handle = outcome.handle or outcome.message_id
+        if outcome.status is Status.ACCEPTED and not outcome.repeated and handle not in order.handles:
+            self.broken("I1", f"{order.key}: accepted under {handle}, which is another message")
         if outcome.status in (Status.REJECTED, Status.NOT_SENT) and times:
             self.broken("I3", f"{order.key}: {outcome.status.value}, and pushed")
         # A push that the plug-in settles is in no request, but if the plug-in then fails, that outcome is lost with it.
         if outcome.attempts != order.asked and not settled_by_plugin:
             self.broken("I1", f"{order.key}: told {outcome.attempts} attempts, made {order.asked}")
+
+    def _compare_reason(self, order: Order, outcome: Outcome) -> None:
+        push_token = order.push.push_token
+        is_named = self.is_named_dead(push_token.certificate_id, push_token.token)
+        if outcome.reason is Reason.UNREGISTERED and not is_named:
+            self.broken("I5", f"{order.key}: called dead")
+        if outcome.vendor_code == CONTENT and not order.key[1].endswith(POISON):
+            self.broken("B5", f"{order.key}: {outcome.status.value} for a text that is not its own")
+        if outcome.vendor_code == CHANNEL and order.push.notification.channel_id != UNAPPROVED:
+            self.broken("B5", f"{order.key}: {outcome.status.value} for a channel that is not its own")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import attrs
 
 from simulated.ledger import Ledger
-from simulated.plugin import BLOCKED, SKEWED
+from simulated.wire import BLOCKED, SKEWED
 
 Key = tuple[str, str, str, int, int]
 

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import attrs
 
 WIRE = ("refused", "connecting", "lost", "late", "cut", "html", "status", "odd", "slow")
 """On the network: nothing arrives, nothing comes back, or the reply is unreadable or late."""
-VERDICTS = ("busy", "fast", "items", "foreign", "stale", "blocked")
-"""The vendor's replies: refusals, expired access tokens, wrong credentials."""
+VERDICTS = ("busy", "fast", "some", "items", "foreign", "stale", "blocked")
+"""The vendor's replies: refusals of a request or of some of its pushes, replies in disorder or about other tokens,
+expired access tokens, wrong credentials."""
 ACCESS = ("login-fails", "login-silent", "revoked")
 """Logins fail, or access tokens expire early."""
-LIMITS = ("tight", "quota")
-"""The vendor allows less: per second, or for the rest of its day."""
-STORING = ("gone", "full")
-"""At vendors that store texts before they go to many phones: stored texts are lost, or no more are stored that day."""
+LIMITS = ("tight", "quota", "hours")
+"""The vendor allows less: per second, for the rest of its day, or nothing for a time that it names."""
+STORES = ("gone", "full", "shut")
+"""At vendors that store texts before they go to many phones: stored texts are lost, or no more are stored that day, or
+for a time that the vendor names."""
+RECEIPTS = ("held", "unanswered", "forged", "unkept")
+"""Receipts come late and all together, are posted again although the host has taken them, are forged, or cannot be kept
+by the host."""
 CODE = ("misbehaviour", "clock")
 """In our own process: a plug-in that breaks its contract, a wall clock that jumps."""
 HOST = ("cancel", "reload", "rotate", "remove", "nonsense", "reopen", "flood")
@@ -66,16 +72,24 @@ def draw(
     return troubles
 
 
+class Struck(NamedTuple):
+    """A trouble that affects a request."""
+
+    kind: str
+    chance: random.Random
+    """Its random generator."""
+    ends: float
+    """Loop seconds."""
+
+
 class TroubleSchedule:
     """The troubles of a day, to be asked for those that are active."""
 
     def __init__(self, troubles: Sequence[Trouble]) -> None:
         self._all = [(trouble, random.Random(trouble.seed)) for trouble in troubles]
 
-    def strikes(self, now: float, app: str, kinds: Sequence[str]) -> tuple[str, random.Random] | None:
-        """The first trouble of these kinds that affects a request for `app` at this moment, and its random
-        generator.
-        """
+    def strikes(self, now: float, app: str, kinds: Sequence[str]) -> Struck | None:
+        """The first trouble of these kinds that affects a request for `app` at this moment."""
         for trouble, chance in self._all:
             if (
                 trouble.begins <= now < trouble.begins + trouble.lasts
@@ -83,5 +97,5 @@ class TroubleSchedule:
                 and trouble.app in ("", app)
                 and chance.random() < trouble.strength
             ):
-                return trouble.kind, chance
+                return Struck(trouble.kind, chance, trouble.begins + trouble.lasts)
         return None
