@@ -14,8 +14,9 @@ import attrs
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor import Request
 
-MOST_POSTS = 5000
-"""Requests with receipts that are kept, at most; then the oldest is forgotten."""
+MOST_STEPS = 2000
+"""Steps that are kept, at most: a request with receipts is added, and it ends. Who looks for the first time reads all
+of them at once, and a request may have a hundred receipts."""
 
 PostEnding: TypeAlias = Literal["due", "posted", "failed", "refused"]
 """`due`: it is being posted. `posted`: the host has taken it. `failed`: it could not be reached or has not taken it.
@@ -37,7 +38,7 @@ class PostedReceipts:
 class ReceiptLog:
     """The last receipts of one sandbox."""
 
-    def __init__(self, most: int = MOST_POSTS) -> None:
+    def __init__(self, most: int = MOST_STEPS) -> None:
         self.number = 0
         """Grows when a request is added or has ended."""
         self._steps: deque[tuple[int, PostedReceipts]] = deque(maxlen=most)

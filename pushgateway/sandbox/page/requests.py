@@ -26,6 +26,8 @@ DEEPEST = 50
 """Levels of a JSON value that are shown, at most."""
 LARGEST = 2**53
 """Integers from here on lose digits in a browser, so they are written as text."""
+SHORTEST = 6
+"""Characters of a secret from which on it is looked for within other texts: a shorter one would match by chance."""
 _SECRET_NAMES = frozenset({"sign", "cookie", "setcookie", "assertion", "clientassertion"})
 _SECRET_ENDS = (
     *("secret", "password", "privatekey", "authorization", "signature"),
@@ -49,7 +51,8 @@ class Hider:
 
     def __init__(self, settings: Mapping[str, object], is_access_token: Callable[[str], bool]) -> None:
         """`settings`: those of a certificate for the sandbox."""
-        self._secrets = sorted({text for name, text in _leaves("", settings) if text and is_secret_name(name)})
+        named = {text for name, text in _leaves("", settings) if is_secret_name(name)}
+        self._secrets = sorted(text for text in named if len(text) >= SHORTEST)
         self._is_access_token = is_access_token
 
     @classmethod

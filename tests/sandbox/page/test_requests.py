@@ -14,6 +14,7 @@ from pushgateway.sandbox.page.requests import (
     HIDDEN,
     LARGEST,
     LONGEST,
+    SHORTEST,
     Hider,
     is_secret_name,
     request_json,
@@ -133,6 +134,15 @@ def test_the_secret_part_of_a_receipt_address_is_hidden() -> None:
         f"https://img.example/{secret}.png",
         f"https://img.example/{secret}a",
     ]
+
+
+def test_a_short_secret_is_hidden_by_its_name_only() -> None:
+    """Within other texts it would be found by chance."""
+    hider = Hider({"secret": "a" * (SHORTEST - 1)}, lambda _: False)
+    longer = Hider({"secret": "a" * SHORTEST}, lambda _: False)
+
+    assert (hider.text("aaaaaaa"), longer.text("aaaaaaa")) == ("aaaaaaa", "***a")
+    assert hider.text("aaaaa", "secret") == HIDDEN
 
 
 def test_a_url_is_shown_without_secrets_in_its_query() -> None:
