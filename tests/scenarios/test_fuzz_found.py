@@ -85,7 +85,7 @@ ORDERS: list[tuple[str, Any, int]] = [
     ("control", {"do": "register", "count": 2}, 200),
     ("control", {"do": "register", "tokens": ["\ud800"]}, 200),
     ("faults", [{"kind": "drop", "\ud800": 1}], 400),
-    ("phones", None, 200),
+    ("phones/state", None, 200),
 ]
 
 

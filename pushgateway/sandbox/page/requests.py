@@ -35,8 +35,10 @@ _SECRET_ENDS = (
 )
 _ADDRESS = re.compile(r"(?<=/)[A-Za-z0-9_-]{24}(?=[\"'\s\\&<]|\Z)")
 """The secret part of a receipt's address: 24 characters at the end of a URL."""
-_PAIR = re.compile(r'([\w.-]+)(\\*"?\s*[:=]\s*\\*"?)([^"&,;\s\\]+)')
+_PAIR = re.compile(r'(?<![\w.-])([\w.-]+)(\\*"?\s*[:=]\s*\\*"?)([^"&,;\s\\]+)')
 """A name and its value in a text that is no complete JSON and no form."""
+_NAMES = re.compile(r'(?<![\w.-])([\w.-]+)\\*"\s*:')
+"""The names in a JSON text."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -74,24 +76,40 @@ class Hider:
     def value(self, value: Any, name: str = "", depth: int = DEEPEST) -> Any:
         """A JSON value without secrets, and as a browser can read it."""
         if not isinstance(value, Mapping | list | tuple):
-            return self._scalar(value, name)
+            return self._scalar(value, name, depth)
         if depth == 0:
             return "…"
         if isinstance(value, list | tuple):
             return [self.value(one, name, depth - 1) for one in value]
         # What is within a secret is secret, whatever its name.
-        named = {str(key): name if is_secret_name(name) else str(key) for key in value}
-        return {str(key): self.value(one, named[str(key)], depth - 1) for key, one in value.items()}
+        names = {key: name if is_secret_name(name) else str(key) for key in value}
+        return {self.text(str(key)): self.value(one, names[key], depth - 1) for key, one in value.items()}
 
-    def _scalar(self, value: Any, name: str) -> Any:
+    def _scalar(self, value: Any, name: str, depth: int) -> Any:
         if isinstance(value, str):
-            return self.text(value, name)
+            return self._inner(value, name, depth)
         if value is None or isinstance(value, bool):
             return value
         if is_secret_name(name):
             return HIDDEN
         exact = isinstance(value, int) and abs(value) < LARGEST
         return value if exact or (isinstance(value, float) and math.isfinite(value)) else str(value)
+
+    def _inner(self, text: str, name: str, depth: int) -> str:
+        """A text in a JSON value; JSON in it is searched for secrets too."""
+        if depth > 0 and text[:1] in ("{", "["):
+            try:
+                read = json.loads(text)
+            except (ValueError, RecursionError):
+                return self._by_pairs(text, name)
+            # As it came, unless there is a secret in it; of a name that stands there twice only the last was read.
+            if (shown := self.value(read, name, depth - 1)) != read or any(map(is_secret_name, _NAMES.findall(text))):
+                return json.dumps(shown, ensure_ascii=False)
+        return self.text(text, name)
+
+    def _by_pairs(self, text: str, name: str) -> str:
+        """A text that looks like JSON and is none, such as a reply that a fault has cut."""
+        return self.text(_PAIR.sub(lambda found: found[1] + found[2] + self.text(found[3], found[1]), text), name)
 
     def content(self, content: bytes, kind: str) -> str:
         """A body as text; `kind`: its content type."""
@@ -107,14 +125,14 @@ class Hider:
 
     def _line(self, name: str, value: str) -> str:
         shown = HIDDEN if is_secret_name(name) else self._json_or_text(value, name)
-        return f"{name}: {shown}"
+        return f"{self.text(name)}: {shown}"
 
     def _json_or_text(self, text: str, name: str = "") -> str:
         if text.lstrip()[:1] in ("{", "["):
             try:
                 return json.dumps(self.value(json.loads(text), name), ensure_ascii=False, indent=2)
             except (ValueError, RecursionError):
-                text = _PAIR.sub(lambda found: found[1] + found[2] + self.text(found[3], found[1]), text)
+                return self._by_pairs(text, name)
         return self.text(text, name)
 
     def url(self, url: str) -> str:

@@ -64,6 +64,23 @@ def test_json_is_indented_and_its_secrets_are_hidden() -> None:
     assert text == json.dumps(hidden, ensure_ascii=False, indent=2)
 
 
+def test_json_within_texts_is_searched_too() -> None:
+    """It stays as it came where there is no secret in it."""
+    plain, secret, twice = '{"a" :  1}', '{"sign": {"a": "x"}}', '{"sign":"x","sign":null}'
+    body = {"plain": plain, "secret": secret, "twice": twice, "odd": '{"sign":"x"', "key": "the-secret"}
+
+    shown = json.loads(HIDER.content(json.dumps({**body, "the-secret": 1}).encode(), JSON))
+
+    assert shown == {
+        "plain": plain,
+        "secret": '{"sign": {"a": "***"}}',
+        "twice": '{"sign": null}',
+        "odd": '{"sign":"***"',
+        "key": HIDDEN,
+        HIDDEN: HIDDEN,
+    }
+
+
 def test_a_form_has_a_line_for_each_field() -> None:
     """JSON in a field is indented too."""
     fields = {"auth_token": "x", "message": '{"title":"a b","sign":"y"}', "note": "the-secret is in it", "empty": ""}

@@ -28,9 +28,9 @@ class FailingInput(AssertionError):
 
 def targets() -> dict[str, Target]:
     """Every target by name."""
-    from fuzzing import calls, command_words, files, receipts, replies, sandboxes, texts
+    from fuzzing import calls, command_words, files, pages, receipts, replies, sandboxes, texts
 
-    modules = (replies, texts, files, command_words, sandboxes, calls, receipts)
+    modules = (replies, texts, files, command_words, sandboxes, pages, calls, receipts)
     return {name: target for module in modules for name, target in module.TARGETS.items()}
 
 

@@ -190,6 +190,9 @@ def requests(chance: random.Random) -> None:
 
 # The control interface below /_sandbox/
 
+STATE = "phones/state"
+"""The data of the page of phones."""
+
 
 def _order(chance: random.Random) -> str:
     verbs = ("register", "uninstall", "mute", "alias", "tags", "expire", "set", "clear", "nonsense")
@@ -218,16 +221,16 @@ def control(chance: random.Random) -> None:
     """A request below `/_sandbox/` is carried out, or refused with a sentence."""
     sandbox = OppoSandbox(clock=lambda: 1.7e9, tokens=1, keep=False)
     path, content = chance.choice(
-        (("control", _order(chance)), ("faults", make_list(chance, _fault)), ("ledger", ""), ("phones", ""), ("x", ""))
+        (("control", _order(chance)), ("faults", make_list(chance, _fault)), ("ledger", ""), (STATE, ""), ("x", ""))
     )
-    method = "GET" if path in ("ledger", "phones") and chance.random() < 0.9 else "POST"
+    method = "GET" if path in ("ledger", STATE) and chance.random() < 0.9 else "POST"
     query = broken(chance, b"last=5") if path == "ledger" else b""
     raw = broken(chance, content.encode("utf-8", "surrogatepass"))
 
     status, reply = finished(ask(sandbox, method, f"/_sandbox/{path}", query, raw))
 
     assert status in (200, 400, 404, 405), status
-    registered = path == "phones" or reply.startswith(b'{"tokens": ')  # the reply names the tokens that were registered
+    registered = path == STATE or reply.startswith(b'{"tokens": ')  # the reply names the tokens that were registered
     assert CANARY not in reply.decode() or registered or status == 400
     if status == 400:
         assert json.loads(reply)["error"]
