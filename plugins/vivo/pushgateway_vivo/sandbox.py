@@ -427,10 +427,12 @@ class VivoSandbox(RuledSandbox):
 
     def _tagged(self, expression: object) -> Sequence[str]:
         given = expression if isinstance(expression, dict) else {}
-        any_of, all_of, none_of = (given.get(name) or [] for name in ("orTags", "andTags", "notTags"))
-        if not (any_of or all_of):
+        groups = [given.get(name) or [] for name in ("orTags", "andTags", "notTags")]
+        if not all(isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) for tags in groups):
             raise CallRefused("10601")
-        return [phone.token for phone in self.phones_known.tagged(any_of, all_of, none_of)]
+        if not (groups[0] or groups[1]):
+            raise CallRefused("10601")
+        return [phone.token for phone in self.phones_known.tagged(*groups)]
 
     def _of_alias(self, alias: str) -> str:
         phone = self.phones_known.by_alias(alias)
