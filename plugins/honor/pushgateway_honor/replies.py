@@ -31,7 +31,8 @@ ANSWER: Final = b'{"code":"0","message":"success"}'
 def find_failures(reply: Reply, response: Response) -> Failures | None:
     """The failed tokens in `data`; None: it names none. Raises `NoVerdict` where it names one thing twice.
 
-    A dead token has failed too: one in both lists is dead. A success whose `sendResult` is false has accepted nobody.
+    A dead token has failed too: one in both lists is dead. A success whose `sendResult` is not true has accepted nobody
+    for certain, and nor has a code that is not known whose `sendResult` is true: some success that no client has seen.
     """
     data = reply.body.get("data")
     if not data:
@@ -39,15 +40,23 @@ def find_failures(reply: Reply, response: Response) -> Failures | None:
     if any(response.content.count(name) > 1 for name in _DECIDES):
         check_named_once(response, lambda _: True)
     if not isinstance(data, dict):
-        return Failures({FAILED: None})
+        return Failures({FAILED: None}) if reply.code in CODES.rows else None
     expired, failed = texts(data.get(EXPIRED) or None), texts(data.get(FAILED) or None)
     if expired is not None and failed is not None:
         dead = set(expired)
         failed = [token for token in failed if token not in dead]
-    has_sent = data.get("sendResult") is not False or reply.code not in CODES.accepted
-    if expired == failed == [] and has_sent:
+    is_clear = _is_clear(reply.code, data.get("sendResult"))
+    if expired == failed == [] and is_clear:
         return None
-    return Failures({EXPIRED: expired, FAILED: failed}, accepted=None if has_sent else 0)
+    return Failures({EXPIRED: expired, FAILED: failed}, accepted=None if is_clear else 0)
+
+
+def _is_clear(code: str, sent: object) -> bool:
+    """Whether `sendResult` fits the code, so that the code counts for the tokens that no list names."""
+    is_true = str(sent).lower() == "true"
+    if code not in CODES.rows:
+        return not is_true
+    return sent is None or is_true or code not in CODES.accepted
 
 
 class HonorReplies(ListedReplies):

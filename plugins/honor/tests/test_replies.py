@@ -61,6 +61,36 @@ def test_a_success_that_sent_nothing_is_no_verdict(code: int) -> None:
     ]
 
 
+@pytest.mark.parametrize("result", ["false", 0, 1, "", [], "no"])
+def test_a_result_that_is_no_truth_value_leaves_doubt(result: Any) -> None:
+    """Only true, or none at all, is a success."""
+    assert reasons(read({"sendResult": result})) == [Reason.NO_VERDICT] * 3
+    assert reasons(read({"sendResult": "true"})) == [None] * 3
+
+
+def test_an_unknown_code_of_something_sent_is_no_refusal() -> None:
+    """Which codes of success Honor has is not settled. A refusal of all would be sent again, in smaller requests, to
+    those who have it; so those who are named have failed, and the others have no verdict."""
+    assert reasons(read({"sendResult": True, "requestId": "1"}, 80100002)) == [Reason.NO_VERDICT] * 3
+    assert reasons(read({"sendResult": True}, 12200001, size=1)) == [Reason.NO_VERDICT]
+    assert reasons(read({"expireTokens": ["a"], "failTokens": ["b"]}, 80100002)) == [
+        Reason.UNREGISTERED,
+        Reason.UNAVAILABLE,
+        Reason.NO_VERDICT,
+    ]
+
+
+@pytest.mark.parametrize("data", [None, {}, "text", {"sendResult": False}, {"sendResult": None, "failTokens": []}])
+def test_an_unknown_code_of_nothing_sent_is_a_refusal(data: Any) -> None:
+    """Of the request, and of no token. From a server that failed it is no verdict, whatever its lists say."""
+    with pytest.raises(Refused) as refused:
+        read(data, 80109999)
+    with pytest.raises(NoVerdict):
+        read({"sendResult": True, "expireTokens": ["a"]}, 80109999, status=500)
+
+    assert (refused.value.reason, refused.value.about) == (Reason.INVALID_NOTIFICATION, "")
+
+
 @pytest.mark.parametrize("result", [True, False, None])
 def test_a_success_in_part_is_by_its_lists(result: bool | None) -> None:
     """What `sendResult` is then, is not known: it does not count."""

@@ -116,11 +116,14 @@ class ListedReplies:
         """The outcome of each push of `sent`, in their order. Raises what a refusal of the whole request means.
 
         A code about targets with a list says that all of them failed, and so does any refusal with a list where
-        `names_decide`: one that is not listed has no verdict.
+        `names_decide` or whose code is not known: one that is not listed has no verdict. To take a reply with an
+        unknown code for a refusal of all would send the notification again, in smaller requests, to those who may have
+        it.
         """
         reply = self.codes.read(response)
         failures, is_partial = self._failures(reply, response), reply.code in self.codes.partial
-        decide = is_partial or self._names_decide or self._all_failed(reply)
+        is_unknown = reply.code not in self.codes.rows and response.status < 500
+        decide = is_partial or is_unknown or self._names_decide or self._all_failed(reply)
         if reply.code in self.codes.accepted or (failures and decide):
             return frame.outcomes(
                 self.targets,
@@ -144,7 +147,7 @@ class ListedReplies:
     def _failed(self, reply: Reply, failures: Failures, size: int) -> int:
         """How many of `size` tokens failed, at least; of a success in part without counts one."""
         is_success = reply.code in self.codes.accepted or reply.code in self.codes.partial
-        if self._all_failed(reply) or (self._names_decide and not is_success):
+        if not is_success:
             return size
         has_counts = failures.number is not None or failures.accepted is not None
         return max(failures.total(size), int(reply.code in self.codes.partial and not has_counts))
@@ -347,15 +350,18 @@ class SharedVendor(Vendor):
         planned = self.planned(note, batch)
         callback = callback if batch is None else batch.callback
         if callback is not None and note.receipt_url is None and note.receipt_parameter is None:
-            planned[self.names["mark"]] = callback.parameter
-            if "receipt_url" in self.names:
-                planned[self.names["receipt_url"]] = callback.url
+            planned |= self._marked(callback)
         audience = None
         if broadcast is not None:
             planned.update(self.scheduled(broadcast))
             audience = broadcast.audience.kind
         content = self.sheet.build(note, planned=planned, intents=self.intent_table, audience=audience)
         return attrs.evolve(content, omitted=(*content.omitted, *left_out)) if left_out else content
+
+    def _marked(self, callback: CallBack) -> dict[str, Any]:
+        """The fields of where receipts go."""
+        given = {"mark": callback.parameter, "receipt_url": callback.url}
+        return {self.names[name]: value for name, value in given.items() if name in self.names}
 
     def category_of(self, note: Notification) -> str:
         """The category under which a notification counts. Default: that of its intent, "" without."""
@@ -478,7 +484,7 @@ class MulticastVendor(SharedVendor):
         own = dict(encoded.own)
         planned = dict(self.identified(note, batch))
         if batch.callback is not None:
-            planned[self.names["mark"]] = batch.callback.parameter
+            planned |= self._marked(batch.callback)
         for name, value in planned.items():
             row = self.sheet.fields[name]
             own[name], _ = self.sheet.check(row.says or name, name, row, value, planned)

@@ -323,6 +323,26 @@ def test_a_content_that_is_saved_has_its_receipts_address_too() -> None:
 
 
 @attrs.frozen(kw_only=True)
+class Posting(Acme):
+    """The address of receipts is sent with each message."""
+
+    names: ClassVar = {**Acme.names, "receipt_url": "o.url"}
+
+
+@pytest.mark.parametrize("more", [{}, {"overrides": {"acme": {"n.sound": "s"}}}])
+def test_the_address_of_receipts_is_in_every_message(more: dict[str, Any]) -> None:
+    """In ordinary ones, of which JSON is kept, as in those with a rare field."""
+    vendor = Posting()
+    for number in range(2):
+        given = batch("a", **more)
+        given.callback = CallBack("https://im.example", f"p{number}")
+        request = next(vendor.push(given))
+        assert request is not None
+
+        assert json.loads(request.content)["m"]["o"] == {"url": "https://im.example", "mark": f"p{number}"}
+
+
+@attrs.frozen(kw_only=True)
 class Checking(Acme):
     """It has a rule that no row can say."""
 
@@ -369,6 +389,24 @@ def test_a_refusal_of_the_content_is_raised() -> None:
         exchange.send(Response(200, content=b'{"code": 4}'))
 
     assert refused.value.about == "content"
+
+
+@pytest.mark.parametrize("counts", [{}, {"number": 1}, {"accepted": 1}])
+def test_an_unknown_code_with_names_is_no_refusal_of_all(counts: dict[str, int]) -> None:
+    """Who is named has failed, and the others may have got it: they are not tried again in smaller batches."""
+    _, outcomes = pushed(batch("a", "b"), {"code": 7, "failed": {"dead": ["a"]}, **counts})
+
+    assert [one.reason for one in outcomes] == [Reason.UNREGISTERED, Reason.NO_VERDICT]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, Refused), (400, Refused), (500, NoVerdict)])
+def test_an_unknown_code_without_names_is_a_refusal(status: int, kind: type[Exception]) -> None:
+    """And from a server that failed no verdict, whoever it names."""
+    exchange = Acme().push(batch("a", "b"))
+    next(exchange)
+    named = b', "failed": {"dead": ["a"]}' if status == 500 else b""
+    with pytest.raises(kind):
+        exchange.send(Response(status, content=b'{"code": 7%b}' % named))
 
 
 def test_reasons_of_a_call_over_tokens() -> None:
