@@ -6,7 +6,8 @@ tokens, fields, size. It shares the rules with the plug-in and no other code. Wh
 - the code of a success (`success`), of a success in part (`partial`), and the reply if all tokens are dead
   (`all_invalid`); the HTTP status of a refusal (`statuses`);
 - whether the header `timestamp` is needed (`timestamp`), and by how many seconds it may differ (`skew`);
-- whether longer texts than the rules have are taken (`long_texts`);
+- whether longer texts than the rules have are taken (`long_texts`), and a badge without the activity that it needs,
+  which has no effect then (`badge_class`);
 - whether a login ends the access tokens before it (`one_token`), and how long one lives (`lifetime`);
 - whether a dead token is named in the reply, or accepted and reported by receipt (`late_invalid`).
 
@@ -53,6 +54,7 @@ CLIENT_ID: Final = "900000001"
 CLIENT_SECRET: Final = "sandboxSecretSandboxSecret"  # noqa: S105 - valid for a sandbox only
 PACKAGE: Final = "com.example.chat"
 _NOTE: Final = "android.notification"
+_BADGE: Final = f"{_NOTE}.badge."
 _STRUCTURE, _PARAMETER, _ALL_INVALID = "80100003", "80100001", "80300007"
 _EXPIRED, _FAILED = "expireTokens", "failTokens"
 _SILENT, _HELD = "40000001", "40000013"
@@ -98,6 +100,7 @@ class HonorSandbox(RuledSandbox):
     options: ClassVar[Mapping[str, SandboxOption]] = {
         "all_invalid": one_of("lists", _ALL_INVALID),
         "approved": truth(True),
+        "badge_class": one_of("optional", "required"),
         "late_invalid": truth(),
         "lifetime": count(3600, least=1),
         "long_texts": truth(),
@@ -236,6 +239,9 @@ class HonorSandbox(RuledSandbox):
     # Sending
 
     def _send(self, body: Fields) -> Response:
+        for name in ("android", "notification"):
+            if body.get(name) not in _NOTHING and not isinstance(body[name], dict):
+                raise CallRefused(_STRUCTURE, name)
         tokens, fields = self._tokens(body.get("token")), self._flat(body)
         has_note = any(name.startswith((f"{_NOTE}.", "notification.")) for name in fields)
         if not has_note and "android.data" not in fields:
@@ -260,6 +266,8 @@ class HonorSandbox(RuledSandbox):
         for outer, inner in (("data", "android.data"), *((f"notification.{one}", f"{_NOTE}.{one}") for one in _OUTER)):
             if outer in fields:
                 fields.setdefault(inner, fields[outer])
+        if self.chosen["badge_class"] == "optional" and f"{_BADGE}badgeClass" not in fields:
+            return {name: value for name, value in fields.items() if not name.startswith(_BADGE)}
         return fields
 
     def _check(self, fields: Fields, has_note: bool) -> None:
@@ -335,9 +343,9 @@ class HonorSandbox(RuledSandbox):
         return list(within), list(beyond)
 
     def _class(self, fields: Fields) -> str:
-        """The class as which a message counts: NORMAL without the right is LOW."""
+        """The class as which a message counts: without the right every message is LOW."""
         given = str(fields.get(f"{_NOTE}.importance", ""))
-        return given if self.chosen["approved"] or not given else "LOW"
+        return given if self.chosen["approved"] else "LOW"
 
     def _delivery(self, token: str, fields: Fields, request_id: str) -> Delivery:
         note = {name.removeprefix(f"{_NOTE}."): value for name, value in fields.items() if name.startswith(f"{_NOTE}.")}

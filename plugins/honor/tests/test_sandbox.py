@@ -74,7 +74,6 @@ BUTTON = {"name": "b", "actionType": 0}
         (f"{NOTE}.clickAction", {"type": 2, "url": "http://a"}, 80100003, "url"),
         (f"{NOTE}.clickAction", {"type": 4}, 80100003, "type"),
         (f"{NOTE}.clickAction", {"type": "3"}, 80100003, "type"),
-        (f"{NOTE}.badge", {"addNum": 1}, 80100003, "badgeClass"),
         (f"{NOTE}.badge", {"setNum": 100, "badgeClass": "a.B"}, 80100003, "setNum"),
         (f"{NOTE}.style", 2, 80100003, "style"),
         (f"{NOTE}.bigTitle", None, 80100003, "bigTitle"),
@@ -97,6 +96,8 @@ BUTTON = {"name": "b", "actionType": 0}
         ("android.targetUserType", 2, 80100003, "targetUserType"),
         ("android.data", {"a": 1}, 80100003, "data"),
         ("android.data", "d" * 4096, 80300008, ""),
+        ("android", 5, 80100003, "android"),
+        ("notification", "title", 80100003, "notification"),
         ("token", [], 80100003, "token"),
         ("token", None, 80100003, "token"),
         ("token", "HTOK-AAAA", 80100003, "token"),
@@ -121,6 +122,8 @@ def test_it_refuses(send: Any, sample: Any, path: str, value: Any, code: int, na
         (f"{NOTE}.clickAction", {"type": 3, "intent": None, "url": "", "action": ""}),
         (f"{NOTE}.badge", {"setNum": 0, "addNum": 0, "badgeClass": "a.B"}),
         (f"{NOTE}.badge", {}),
+        (f"{NOTE}.badge", {"setNum": 3}),
+        (f"{NOTE}.badge", {"addNum": 1, "badgeClass": ""}),
         (f"{NOTE}.buttons", []),
         (f"{NOTE}.buttons", [{**BUTTON, "data": "d" * 1024}] * 3),
         (f"{NOTE}.notifyId", -1),
@@ -148,6 +151,31 @@ def test_it_may_take_longer_texts(send: Any, sample: Any) -> None:
     assert send(long)[1]["code"] == 80100003
     assert send(long, long_texts=True)[1]["code"] == 200
     assert send(changed(long, f"{NOTE}.title", 5), long_texts=True)[1]["code"] == 80100003
+
+
+def test_a_badge_without_its_activity_has_no_effect(driver: Drivers, sample: Any) -> None:
+    """A client in production sends it so, and gets no badge; whether Honor refuses it is an option."""
+    one = driver(tokens=1)
+    (token,) = one.sandbox.tokens
+    one.log_in("")
+    assert one.access is not None
+    headers = {
+        "content-type": "application/json",
+        "authorization": f"Bearer {one.access.value}",
+        "timestamp": str(int(EPOCH * 1000)),
+    }
+    body = {**changed(sample, f"{NOTE}.badge", {"setNum": 3}), "token": [token]}
+    request = Request("POST", f"https://x/api/v1/{APP_ID}/sendMessage", headers, json.dumps(body).encode())
+    codes = []
+    for option in ("optional", "required"):
+        one.sandbox.set_option("badge_class", option)
+        answer = one.sandbox.answer(request).response
+        assert answer is not None
+        codes.append(json.loads(answer.content)["code"])
+    (phone,) = one.sandbox.phones()
+
+    assert codes == [200, 80100003]
+    assert (len(phone.shown), phone.badge) == (1, 0)
 
 
 def test_a_message_needs_a_notification_or_data(send: Any) -> None:
@@ -213,12 +241,14 @@ def test_all_dead_may_be_one_code(driver: Drivers, option: str, code: str) -> No
 
 
 def test_a_message_without_the_right_is_marketing(driver: Drivers) -> None:
-    """Without an error."""
-    one = driver(tokens=1, approved=False)
-    push(one, *one.sandbox.tokens, intent="chat")
-    push(one, *one.sandbox.tokens)
+    """Without an error, whether it names a class or not; with the right, what has no class counts as none."""
+    for approved, classes in ((False, ["LOW", "LOW"]), (True, ["NORMAL", ""])):
+        one = driver(tokens=1, approved=approved)
+        push(one, *one.sandbox.tokens, intent="chat")
+        push(one, *one.sandbox.tokens)
 
-    assert [(each.category, each.private) for each in one.sandbox.ledger.deliveries] == [("LOW", False), ("", False)]
+        assert [each.category for each in one.sandbox.ledger.deliveries] == classes
+        assert [each.private for each in one.sandbox.ledger.deliveries] == [approved, False]
 
 
 def test_too_fast_is_refused(driver: Drivers) -> None:
