@@ -10,8 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("no deadline", settings(), deadline=None)  # a busy machine needs longer for an example
+settings.load_profile("no deadline")
 
 
 def modules_under(folder: Path, package: str) -> dict[str, str]:

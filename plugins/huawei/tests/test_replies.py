@@ -162,7 +162,7 @@ STATUSES = st.sampled_from([200, 200, 200, 201, 302, 400, 401, 403, 404, 408, 42
 
 
 @given(st.sampled_from([HUAWEI.replies, Harmony.replies]), st.integers(1, 3), CONTENTS, STATUSES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_reply_gives_each_push_one_outcome(replies: Any, size: int, content: bytes, status: int) -> None:
     """Or raises `Refused` or `NoVerdict`. Nobody who is named is accepted, and no more than the vendor counts; several
     pushes are never dead together by a code that names nobody."""

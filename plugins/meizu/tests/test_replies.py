@@ -191,7 +191,7 @@ CONTENTS = st.one_of(
 
 
 @given(st.integers(1, 3), CONTENTS, st.sampled_from([200, 200, 302, 401, 404, 429, 500, 503]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_reply_gives_each_push_one_outcome(size: int, content: bytes, status: int) -> None:
     """Or raises `Refused` or `NoVerdict`. Nobody who is named is accepted; several pushes are never dead together by a
     code that names nobody."""

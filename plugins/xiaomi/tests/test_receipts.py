@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from xiaomi_client import make
 
@@ -92,7 +92,6 @@ def test_too_many_phones_are_refused() -> None:
         read({"m": {"type": 1, "targets": tokens}})
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_body_is_read_or_refused(body: bytes) -> None:
     """Never another error."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_xiaomi import notification
 from pushgateway_xiaomi.notification import ids_of
@@ -120,7 +120,6 @@ def test_without_an_id_there_is_no_key() -> None:
     assert len({number for number, _ in numbers}) == 2
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_id_makes_a_valid_key_and_number(text: str) -> None:
     """By the rows of the rules: at most 20 of the allowed letters, not beginning with "_"; 0 to 2147483647."""
@@ -203,7 +202,6 @@ def test_without_a_callback_no_receipts_are_asked_for() -> None:
 TEXT = st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable() and bool(text.strip()))
 
 
-@settings(deadline=None)
 @given(TEXT, TEXT, st.dictionaries(TEXT, st.text(max_size=20) | st.integers() | st.booleans() | st.none(), max_size=3))
 def test_both_calls_carry_the_same(title: str, body: str, data: dict[str, Any]) -> None:
     """Any text, alone in a form and beside another in `messages`: the same values arrive."""
@@ -222,7 +220,6 @@ def test_both_calls_carry_the_same(title: str, body: str, data: dict[str, Any]) 
         assert json.loads(form["payload"]) == data
 
 
-@settings(deadline=None)
 @given(TEXT, TEXT, TEXT)
 def test_a_push_weighs_no_more_than_it_says(title: str, body: str, text: str) -> None:
     """In a request with others, so that what is shared hides nothing."""

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from toolkit_rules import RULES
 
@@ -149,7 +149,6 @@ def test_a_long_batch_has_checkpoints() -> None:
 TEXT = st.text(max_size=25)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.builds(
