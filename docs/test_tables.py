@@ -277,7 +277,7 @@ def test_a_cell_in_words() -> None:
             "about 3,900 bytes, shared with the other fields, longer is cut"
         ),
         Cell(verdict=carried, least=60, most=86400, counted="seconds", beyond=refused, step=3600): (
-            "60 to 86,400 seconds, longer is refused; rounded up to 3,600 seconds"
+            "60 to 86,400 seconds, longer is refused; rounded up to a multiple of 3,600 seconds"
         ),
         Cell(verdict=Verdict.LEFT_OUT): "left out",
         Cell(verdict=refused): "refused",

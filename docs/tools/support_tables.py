@@ -146,7 +146,7 @@ def words(cell: Cell) -> str:
     if not cell.is_there:
         return cell.verdict.value
     more = "".join(f"; with `{name}`" for name in cell.needs)
-    more += f"; rounded up to {cell.step:,} seconds" if cell.step > 1 else ""
+    more += f"; rounded up to a multiple of {cell.step:,} seconds" if cell.step > 1 else ""
     more += "; each value as its JSON text" if cell.as_texts else ""
     more += "; in a request of its own" if cell.alone else ""
     if cell.most is None:

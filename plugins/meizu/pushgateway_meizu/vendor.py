@@ -205,8 +205,8 @@ class Meizu(SharedVendor):
         return decode_receipts(certificate_id, body, self.receipt_token)
 
     def advice(self) -> Sequence[str]:
-        """That there are no new phones, and settings that are missing."""
-        found = [FACTS.numbers["new_phones_until"].note]
+        """The settings that are missing."""
+        found = []
         if self.receipt_token is None:
             found.append("receipt_token is missing: without it anybody who knows the address can post receipts")
         if self.category == "public":
@@ -215,9 +215,11 @@ class Meizu(SharedVendor):
         return found
 
     def probe(self) -> Exchange[str]:
-        """Ask for the switch of a token that nobody has. That Meizu checks the signature first is inferred."""
+        """Ask for the switch of a token that nobody has. That Meizu checks the signature first is inferred. The
+        sentence also says that there are no new phones: nothing can be done about it, so it is no `advice`."""
         CODES.read_accepted((yield self.request("switch", {"pushId": "PUSHGATEWAYCHECK"})), also=_DEAD)
-        return "app_id and app_secret were accepted (a query about a token that nobody has)"
+        end = FACTS.numbers["new_phones_until"].note
+        return f"app_id and app_secret were accepted (a query about a token that nobody has). {end}"
 
     # Other calls
 

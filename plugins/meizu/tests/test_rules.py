@@ -71,7 +71,7 @@ def test_the_service_has_no_new_phones() -> None:
     row = FACTS.numbers["new_phones_until"]
 
     assert (row.value, row.source) == (202602, "N")
-    assert row.note.startswith("Meizu makes no new phones for China since 2026-02-27")
+    assert row.note.startswith("Meizu has made no new phones for China since 2026-02-27")
 
 
 def test_calls_that_the_document_has_as_get() -> None:
