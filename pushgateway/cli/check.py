@@ -71,7 +71,7 @@ def check(
             console.labelled(to, [(_("found"), render.plain(one.detail) + code)])
             if advice := render.check_advice(one):
                 console.labelled(to, [(_("what to do"), _(advice))])
-            console.labelled(to, [(_("missing"), render.plain(sentence)) for sentence in one.advice])
+            console.labelled(to, [(_("note"), render.plain(sentence)) for sentence in one.advice])
         if not checks:
             empty = _("{file} holds no certificate: add a table such as [certificates.7005]").format(file=config.name)
             console.line(to, (empty, console.BAD))

@@ -56,7 +56,7 @@ def check_findings(check: CertificateCheck) -> Iterator[Finding]:
     good = None if check.ok and not check.proved else check.ok
     yield Finding(_("login"), good, f"{render.plain(check.detail)}{code}{f'; {_(todo)}' if todo else ''}")
     for sentence in check.advice:
-        yield Finding(_("missing"), None, render.plain(sentence))
+        yield Finding(_("note"), None, render.plain(sentence))
 
 
 def _code(vendor_code: object) -> str:

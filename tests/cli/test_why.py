@@ -141,7 +141,7 @@ def test_check_names_what_is_missing(config: Path) -> None:
 
     report = json.loads(strict.stdout)
     assert (plain.exit_code, strict.exit_code, whole.exit_code) == (Exit.OK, Exit.FAILED, Exit.OK)
-    assert "missing        intents.{chat, group_chat" in plain.stdout
+    assert "note           intents.{chat, group_chat" in plain.stdout
     assert "template is missing" in plain.stdout
     assert report["ok"] is False
     assert len(report["certificates"][0]["missing"]) == 2
