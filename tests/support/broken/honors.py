@@ -31,7 +31,7 @@ BROKEN = [
         "codes_mean_what_the_documents_print",
         "Honor: a success that sent nothing is one",
         "a success that sent nothing",
-        "accepted=None if has_sent else 0",
+        "accepted=None if is_clear else 0",
         "accepted=None",
         file="replies.py",
     ),
