@@ -60,6 +60,7 @@ _EMPTY, _APP, _SIGN, _FAST, _WRONG, _TASK, _OTHER = "110004", "110000", "1006", 
 _DEAD, _MALFORMED, _ALIAS, _MUTED, _SHARE, _FOLDED = "110002", "110003", "110005", "110010", "110011", "520"
 _ONCE: Final = ("everyone", "tags")
 """Calls that make a task and send to it at once."""
+_BOOLEANS: Final = {"true": 1, "false": 0}
 _MINUTE: Final = 60.0
 _TASKS_KEPT: Final = 100_000
 _TYPES: Final = {ReceiptKind.ARRIVED: 1, ReceiptKind.CLICKED: 2}
@@ -121,8 +122,8 @@ class MeizuSandbox(RuledSandbox):
             operations=self.facts.operations, codes=codes, access=self._objection, speed=self._speed
         )
         wrong = CheckCodes(missing=_WRONG, wrong=_WRONG)
-        flags = {name: _flag for name, row in self.facts.fields.items() if row.choices == (0, 1)}
-        self._checks = {timed: Checks(self.facts, wrong, broadcast=timed, instead=flags) for timed in (False, True)}
+        self._flags = {name for name, row in self.facts.fields.items() if row.choices == (0, 1)}
+        self._checks = {timed: Checks(self.facts, wrong, broadcast=timed, zeros=True) for timed in (False, True)}
         self._extra_checks = Checks(self.facts, wrong, scope=("message",))
         self.outbox = Outbox(form_field("cb", by_key("id", joined="targets"), access_token=RECEIPT_TOKEN))
         self.calls = {
@@ -233,13 +234,13 @@ class MeizuSandbox(RuledSandbox):
             raise CallRefused(self.chosen["daily_code"])
         if len(str(form.get("restrictedPackageNames", "")).split(",")) > self.facts.number("packages"):
             raise CallRefused(_WRONG, "restrictedPackageNames")
+        if form.get("pushType", "0") != "0":  # of a notification; 1 is a message that is not shown, which are retired
+            raise CallRefused(_WRONG, "pushType")
         message = json_field(form, "messageJson", _EMPTY, _WRONG)
         if not isinstance(message, dict):
             raise CallRefused(_WRONG, "messageJson")
         extra = message.pop("extra", None) or {}
-        fields = {
-            name: one for name, one in flatten(message, self.facts.fields.keys()).items() if one not in ("", None)
-        }
+        fields = self._present(message)
         objection = self._checks[timed].objection(fields)
         if objection is None and isinstance(extra, dict):
             objection = self._extra_checks.objection(extra)
@@ -249,6 +250,16 @@ class MeizuSandbox(RuledSandbox):
         if extra and not self.chosen["registered"]:
             raise CallRefused(_WRONG, "callback")
         return {**fields, **extra}
+
+    def _present(self, message: Fields) -> dict[str, Any]:
+        """The fields that are set, flat, with truth values as 0 and 1. The SDK writes all of `vipInfo` in each message,
+        also of an app without VIP: there 0 and false are not set."""
+        fields = {
+            name: _BOOLEANS.get(str(one).lower(), one) if name in self._flags else one
+            for name, one in flatten(message, self.facts.fields.keys()).items()
+            if one not in ("", None)
+        }
+        return {name: one for name, one in fields.items() if not (name.startswith("vipInfo.") and whole(one) == 0)}
 
     def _check_picture(self, fields: Fields) -> None:
         vip = [name for name in fields if name.startswith("vipInfo.")]
@@ -534,11 +545,6 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {
     **dict.fromkeys(("subscribe_tags", "unsubscribe_tags"), ("pushId", "tags")),
 }
 """The parameters that each call needs besides `appId` and `sign`."""
-
-
-def _flag(value: Any, _: Fields) -> Any:
-    """0 or 1, as the document has it, or a truth value, as the SDK sends it."""
-    return "" if value in (0, 1, "0", "1", "true", "false") else "wrong"
 
 
 def _category(fields: Fields) -> str:

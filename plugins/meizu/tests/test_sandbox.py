@@ -24,6 +24,35 @@ MESSAGE: dict[str, Any] = {
     "pushTimeInfo": {"offLine": 1, "validTime": 24},
     "advanceInfo": {"suspend": 1, "notifyKey": "k", "notificationType": {"sound": 0}},
 }
+FROM_SDK: dict[str, Any] = {
+    "noticeBarInfo": {"noticeMsgType": 0, "noticeBarType": 0, "title": "t", "content": "c"},
+    "noticeExpandInfo": {"noticeExpandType": 0, "noticeExpandContent": "", "noticeExpandImgUrl": ""},
+    "clickTypeInfo": {"clickType": 0, "url": "", "activity": "", "customAttribute": ""},
+    "pushTimeInfo": {"offLine": True, "validTime": 24, "pushTimeType": 0, "startTime": ""},
+    "advanceInfo": {
+        "fixSpeed": False,
+        "fixSpeedRate": 0,
+        "fixDisplay": False,
+        "fixStartDisplayTime": "",
+        "fixEndDisplayTime": "",
+        "suspend": True,
+        "clearNoticeBar": True,
+        "notifyKey": "",
+        "notificationType": {"vibrate": True, "lights": True, "sound": True},
+    },
+    "vipInfo": {
+        "subtitle": "",
+        "pullDownTop": False,
+        "timeTop": 0,
+        "notGroup": False,
+        "titleColor": "",
+        "backgroundImgUrl": "",
+        "smallIconUrl": "",
+        "bigIconUrl": "",
+    },
+    "extra": {},
+}
+"""A message of which nothing but title and text was set, as the Java SDK 1.2.13 writes it."""
 TOKENS = ("DEMO0001", "DEMO0002")
 
 
@@ -153,11 +182,13 @@ def test_paths_and_methods() -> None:
         ("advanceInfo.notifyKey", "123456789"),
         ("advanceInfo.notifyKey", "a b"),
         ("advanceInfo.fixDisplay", 1),
+        ("advanceInfo.fixDisplay", True),
         ("advanceInfo.fixSpeed", 1),
         ("advanceInfo.notificationType.sound", 2),
         ("vipInfo.subtitle", "s" * 17),
         ("vipInfo.timeTop", 1799),
         ("vipInfo.titleColor", "#000000"),
+        ("vipInfo", {"pullDownTop": True, "timeTop": 1800}),
         ("extra", "text"),
         ("extra", {"callback": "no url"}),
         ("extra", {"callback": "https://a.example/" + "r" * 111}),
@@ -191,6 +222,7 @@ def test_it_refuses_a_message(path: str, value: Any) -> None:
         ("advanceInfo.fixStartDisplayTime", ""),
         ("advanceInfo.notifyKey", "a_-4567Z"),
         ("advanceInfo.fixSpeed", 0),
+        ("vipInfo", {"pullDownTop": False, "timeTop": 1800}),
         ("extra", {}),
         ("extra", {"callback": "https://a.example/" + "r" * 110, "callback.param": "p" * 64, "callback.type": "3"}),
         ("own", {"unknown": 1}),
@@ -202,6 +234,34 @@ def test_it_takes_a_message(path: str, value: Any) -> None:
 
     assert send(sandbox, changed(path, value))["code"] == "200"
     assert sandbox.ledger.total == 1
+
+
+@pytest.mark.parametrize("vip", [True, False])
+def test_it_takes_what_the_sdk_writes(vip: bool) -> None:
+    """The SDK writes the whole table with each message: for single phones, for a task and for everyone, and `vipInfo`
+    of an app without VIP too."""
+    sandbox, text = made(vip=vip), json.dumps(FROM_SDK)
+
+    assert send(sandbox, text)["value"] == {}
+    for path in ("getTaskId", "pushToApp"):
+        assert ask(sandbox, f"push/pushTask/{path}", {"pushType": "0", "messageJson": text})["code"] == "200"
+    assert sandbox.ledger.total == 3
+
+
+@pytest.mark.parametrize(("rate", "code"), [(0, "1005"), (1, "200")])
+def test_a_speed_needs_a_rate(rate: int, code: str) -> None:
+    """A rate of 0 is one that is not set, which a message without `fixSpeed` may have."""
+    message = changed("advanceInfo", {"fixSpeed": True, "fixSpeedRate": rate})
+
+    reply = ask(made(), "push/pushTask/pushToApp", {"pushType": "0", "messageJson": json.dumps(message)})
+    assert reply["code"] == code
+
+
+def test_the_type_of_a_task() -> None:
+    """Notifications only: messages that are not shown are retired."""
+    for kind, code in (("0", "200"), ("1", "1005"), ("x", "1005")):
+        form = {"pushType": kind, "messageJson": json.dumps(MESSAGE)}
+        assert ask(made(), "push/pushTask/getTaskId", form)["code"] == code
 
 
 @pytest.mark.parametrize("message", ["{", "[]", "7", '"text"', "null"])
