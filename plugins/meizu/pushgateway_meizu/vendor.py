@@ -43,7 +43,7 @@ from pushgateway.vendor.toolkit.calls import call, call_in_chunks
 from pushgateway.vendor.toolkit.clicks import Click, Clicks, any_address, intent_uri
 from pushgateway.vendor.toolkit.intents import as_places
 from pushgateway.vendor.toolkit.multicast import SharedVendor
-from pushgateway.vendor.toolkit.readers import entry, figure_names, figures_of
+from pushgateway.vendor.toolkit.readers import entry, figure_names, figures_of, first_identifier, needed
 from pushgateway.vendor.toolkit.refusals import checked_text, joined_names, unsupported
 from pushgateway.vendor.toolkit.requests import make_request, sign_form
 from pushgateway.vendor.toolkit.settings import Hosts, host_setting, one_of_setting, packages_setting, text_setting
@@ -174,7 +174,7 @@ class Meizu(SharedVendor):
             joined_names("audience", broadcast.audience.values, longest=FACTS.number("alias_characters"))
         frame = self.encode(broadcast.notification, None, broadcast)
         response = yield self._sends("save", frame, _NOTIFICATIONS)
-        return Saved(_task_of(response), frame.truncated, frame.omitted)
+        return Saved(needed(_task_of(response), str), frame.truncated, frame.omitted)
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """To everyone or to tags by one request, which makes a task; to a list by its task, or as pushes."""
@@ -191,7 +191,7 @@ class Meizu(SharedVendor):
             return counted(broadcast, self.replies.reasons(response, values), **of)
         name, fields = ("tags", _tags(audience)) if audience.kind is AudienceKind.TAGS else ("everyone", {})
         task = _task_of((yield self._sends(name, frame, {**_NOTIFICATIONS, **fields})))
-        return counted(broadcast, {"": None}, **{**of, "message_id": task, "task_ids": (task,)})
+        return counted(broadcast, {"": None}, **{**of, "message_id": task, "task_ids": (task,) if task else ()})
 
     def _to_task(self, name: str, task: str, field: str, values: Sequence[str]) -> Request:
         return self.request(name, {"taskId": task, field: ",".join(values)})
@@ -269,9 +269,9 @@ class Meizu(SharedVendor):
         return checked
 
 
-def _task_of(response: Response) -> str:
-    """The id of the task that a call has made."""
-    return str(entry("taskId", int)(CODES.read_accepted(response).body.get("value")))
+def _task_of(response: Response) -> str | None:
+    """The id of the task that a call has made, a number or a text; None: the reply accepts the call and has none."""
+    return first_identifier(CODES.read_accepted(response).body.get("value"), ("taskId",))
 
 
 def _tags(audience: Audience) -> Mapping[str, str]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pushgateway_meizu import Meizu
 from pushgateway_meizu.replies import CODES, REPLIES, RULES
 
 from pushgateway.vendor import (
+    Audience,
     Batch,
+    Broadcast,
     Notification,
     NoVerdict,
     Outcome,
@@ -171,6 +175,47 @@ def test_reasons_of_aliases(value: Any, wanted: Any) -> None:
     content = json.dumps({"code": "200", "value": value}).encode()
 
     assert REPLIES.reasons(Response(200, {}, content), ["a", "b"]) == wanted
+
+
+# Tasks
+
+
+def answered(exchange: Any, value: Any) -> Any:
+    """What an exchange of one request returns when Meizu accepts it with this `value`."""
+    next(exchange)
+    with pytest.raises(StopIteration) as ended:
+        exchange.send(Response(200, {}, json.dumps({"code": "200", "value": value}).encode()))
+    return ended.value.value
+
+
+@pytest.mark.parametrize(
+    ("value", "task"),
+    [
+        ({"taskId": 20457}, "20457"),
+        ({"taskId": "20457"}, "20457"),
+        ({"taskId": True}, None),
+        ({"taskId": ""}, None),
+        ({}, None),
+        ("", None),
+        ([], None),
+    ],
+)
+def test_the_task_of_a_broadcast(load: Callable[..., Meizu], value: Any, task: str | None) -> None:
+    """Code 200 accepts a broadcast to everyone, whatever its task is called: without a verdict a host might send it to
+    everyone again. A list cannot be sent without the id of its task."""
+    everyone = Broadcast(1, Notification("t", "b"), Audience.everyone())
+    a_list = Broadcast(1, Notification("t", "b"), Audience.of_tokens(["a"]))
+
+    outcome = answered(load().broadcast(everyone, ""), value)
+    assert (outcome.ok, outcome.message_id, outcome.task_ids) == (True, task, (task,) if task else ())
+    if task is not None:
+        assert answered(load().save(a_list), value).id == task
+    else:
+        saving = load().save(a_list)
+        assert saving is not None
+        next(saving)
+        with pytest.raises(NoVerdict):
+            saving.send(Response(200, {}, json.dumps({"code": "200", "value": value}).encode()))
 
 
 # Anything at all
