@@ -22,6 +22,9 @@ RULES: Final = load_rules("pushgateway_meizu")
 FACTS: Final = RULES.dialects["current"]
 CODES: Final = CodeTable.of(RULES)
 _TOKENS: Final = TokenRule(vendor=RULES.vendor, longest=FACTS.number("token_characters"))
+_MOST_RECEIPTS: Final = FACTS.number("batch_size") * FACTS.quotas["rate_of_every_app"].value
+"""Receipts of one request, at most: Meizu collects those of a second, in which an app reaches so many phones, and what
+is refused here never comes again."""
 _UNREADABLE: Final = Failures({"unreadable": None})
 
 
@@ -47,12 +50,14 @@ def decode_receipts(certificate_id: str, body: bytes, token: Secret | None) -> S
     given = form.get("access_token", "")
     if token is not None and not hmac.compare_digest(given.encode("utf-8", "replace"), token.reveal().encode()):
         raise Refused(Reason.CREDENTIALS, detail="its access_token is not that of the setting receipt_token")
-    return read_keyed(form.get("cb", ""), lambda key, element: _receipts(certificate_id, key, element))
+    return read_keyed(
+        form.get("cb", ""), lambda key, element: _receipts(certificate_id, key, element), most=_MOST_RECEIPTS
+    )
 
 
 def _receipts(certificate_id: str, key: str, element: Mapping[str, Any]) -> Iterator[Receipt | None]:
-    """Those of one message and type; `key` is the id, "-" and the type."""
+    """Those of one message and type; `key` is the id, "-" and the type, which the element may have or leave out."""
     message_id, _, kind = key.rpartition("-")
-    event, parameter = code_text(element.get("type", kind)) or "", element.get("param")
+    event, parameter = code_text(element.get("type")) or code_text(kind) or "", element.get("param")
     for token in read_tokens(element.get("targets"), lambda text: _TOKENS.problem(text) is None):
         yield make_receipt(certificate_id, token, event, FACTS.events, message_id=message_id, parameter=parameter)
