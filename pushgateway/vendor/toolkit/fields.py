@@ -518,7 +518,8 @@ class Sheet:
         if row.scope == "broadcast" and audience is None:
             return f"{vendor} has it for broadcasts only"
         if row.scope == "message" and audience is not None and audience.value not in row.audiences:
-            return f"{vendor} has it for single pushes only"
+            lists = f" and broadcasts to {' and '.join(row.audiences)}" if row.audiences else ""
+            return f"{vendor} has it for single pushes{lists} only"
         if row.audiences and audience is not None and audience.value not in row.audiences:
             return f"{vendor} has it for broadcasts to {' and '.join(row.audiences)} only"
         return ""

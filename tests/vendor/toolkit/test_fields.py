@@ -519,7 +519,7 @@ def test_fields_beside_the_notification_may_need_each_other() -> None:
 
     tags = attrs.evolve(own["callback.param"], audiences=("tags",))
     assert sheet.scope_problem(tags, AudienceKind.TAGS) == ""
-    assert "single pushes only" in sheet.scope_problem(tags, AudienceKind.TOKENS)
+    assert "for single pushes and broadcasts to tags only" in sheet.scope_problem(tags, AudienceKind.TOKENS)
     assert "single pushes only" in sheet.scope_problem(own["callback"], AudienceKind.TAGS)
 
     both = sheet.write(note, {**sheet.gather(note), "callback": "u", "callback.param": "p"})
