@@ -56,7 +56,8 @@ def unspell(rule: FieldRule, value: object) -> object:
     if rule.wire == "number":
         return bool(value) if rule.kind == "bool" and value in (0, 1) else value
     if not isinstance(value, str) or rule.wire == "date":
-        return read_date(value) or value
+        moment = read_date(value)
+        return value if moment is None else moment
     start, _, end = (rule.wire if "{}" in rule.wire else "{}").partition("{}")
     inner = value.removeprefix(start).removesuffix(end)
     if start + inner + end != value:

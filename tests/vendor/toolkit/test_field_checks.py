@@ -171,6 +171,7 @@ def test_a_time_as_date_and_time() -> None:
     assert check_field("it", rule, 1_795_276_799_999) == ("2026-11-21 23:59:59", False)
     assert unspell(rule, "2026-11-21 23:59:59") == 1_795_276_799_000
     assert unspell(rule, "2026-11-22") == "2026-11-22"
+    assert unspell(rule, "1970-01-01 08:00:00") == 0
     assert check_field("it", rule, 0)[0] == "1970-01-01 08:00:00"
     assert check_field("it", rule, 253_402_271_999_999)[0] == "9999-12-31 23:59:59"
     for wrong in (-1, 253_402_272_000_000):
