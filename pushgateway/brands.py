@@ -126,4 +126,5 @@ def _what_is_missing(name: str, manufacturer: str) -> str:
         return "Huawei and Honor both use such model numbers: give the manufacturer too"
     if any(map(_maker, _words(f"{manufacturer} {name}"))):
         return "it names makers with different push services"
-    return f"no known maker or model; known makers: {', '.join(name for name in MAKERS if name.isascii())}"
+    readable = [name for name in MAKERS if name.isascii() and name.isalpha()]
+    return f"no known maker or model; known makers: {', '.join(readable)}"

@@ -57,7 +57,10 @@ def test_an_unknown_name_has_no_brand(name: str) -> None:
     found = find_brand(name)
 
     assert found.brand is None
-    assert found.because.startswith("no known maker or model; known makers: xiaomi, redmi")
+    assert found.because == (
+        "no known maker or model; "
+        "known makers: xiaomi, redmi, poco, huawei, honor, oppo, realme, oneplus, vivo, iqoo, meizu"
+    )
 
 
 def test_the_manufacturer_decides_about_honor() -> None:
