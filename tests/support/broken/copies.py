@@ -212,6 +212,7 @@ OPPO = Base(
 )
 XIAOMI = Base.of("xiaomi", "Xiaomi", "XiaomiSandbox", "TestXiaomi")
 HONOR = Base.of("honor", "Honor", "HonorSandbox", "TestHonor")
+MEIZU = Base.of("meizu", "Meizu", "MeizuSandbox", "TestMeizu")
 HUAWEI = Base.of("huawei", "Huawei", "HuaweiSandbox", "TestHuawei")
 HARMONY = Base.of("huawei", "Harmony", "HarmonySandbox", "TestHarmony", name="harmony")
 

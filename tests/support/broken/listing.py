@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from broken import answering, beside, content, honors, huaweis, oppos, sending, vaults, verifier, xiaomis
+from broken import answering, beside, content, honors, huaweis, meizus, oppos, sending, vaults, verifier, xiaomis
 
 BROKEN = [
     one
-    for part in (sending, verifier, content, answering, vaults, oppos, beside, xiaomis, huaweis, honors)
+    for part in (sending, verifier, content, answering, vaults, oppos, beside, xiaomis, huaweis, honors, meizus)
     for one in part.BROKEN
 ]
 
