@@ -4,15 +4,16 @@ With an access token that is signed here and with a time in each request; for ev
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 from signing_vendor import BOTH, EPOCH, KEY, TIME, Mute, Signing, SigningServer, Storing, Timed, certificate, gateway
 
-from pushgateway import Audience, Gateway, Notification, PushToken, Reason, Status
+from pushgateway import Audience, Gateway, Notification, Outcome, Push, PushToken, Reason, Status
 from pushgateway.observe.events import BreakerChanged, Event
 from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import Exchange, Refused
 
 HOURS = 7200.0
 NOTE = Notification("title", "body")
@@ -205,6 +206,33 @@ def test_a_refusal_may_be_for_the_time(off: float, options: dict[str, Any], requ
     assert server.asked["push"] == outcome.attempts == requests
     assert outcome.ok == (requests == 2)
     assert outcome.ok or (outcome.reason, outcome.vendor_code) == (Reason.CREDENTIALS, KEY)
+
+
+class Pausing(Mute):
+    """Has a checkpoint between a reply and what it says of it."""
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """See `Vendor.push`."""
+        try:
+            return (yield from super().push(batch))
+        except Refused:
+            yield None
+            raise
+
+
+def test_a_refusal_after_a_checkpoint_may_be_for_the_time_too() -> None:
+    """Whether the loop had a turn while a reply was read changes nothing about what the reply means."""
+
+    async def main() -> Outcome:
+        server = SigningServer(off=HOURS)
+        server.refuses = 1
+        vendors = {Mute.brand: Pausing}
+        async with Gateway([certificate(Mute)], transport=server, clock=server.clock, vendors=vendors) as g:
+            return await g.send(PushToken(1, "k"), NOTE)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.ok, outcome.attempts) == (True, 2)
 
 
 @pytest.mark.parametrize("vague", [False, True])

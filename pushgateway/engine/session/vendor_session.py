@@ -325,19 +325,19 @@ class VendorSession:
         loop, send = asyncio.get_running_loop(), self.transport.send
         requests = checkpoints = 0
         request: Request | None = None
-        reply: Response | NoVerdict | None = None
+        reply: Response | NoVerdict | None = None  # to the last request
+        news: Response | NoVerdict | None = None  # the same until the exchange has got it
         clock = 0.0  # seconds that the vendor's is ahead of ours, as the last request was finished by it
         try:
             while checkpoints <= MAX_CHECKPOINTS:
-                last = None if request is None else reply
-                step = _step(exchange, last) if ask.pushes < HEAVY else await self._step_in_turn(exchange, last)
+                step = _step(exchange, news) if ask.pushes < HEAVY else await self._step_in_turn(exchange, news)
                 if isinstance(step, _End):
                     return step.value
-                request = step
-                if request is None:
-                    checkpoints += 1
+                if step is None:
+                    checkpoints, news = checkpoints + 1, None
                     await asyncio.sleep(0)
                     continue
+                request = step
                 requests += 1
                 if requests > MAX_REQUESTS:
                     break
@@ -352,6 +352,7 @@ class VendorSession:
                 finally:
                     if self.emitter.is_observed:
                         self._report(ask, loop.time() - begun, reply)
+                news = reply
             raise RuntimeError("an exchange with too many requests or yields")
         except Refused as refused:
             offset = _offset(reply) if isinstance(reply, Response) else None
