@@ -70,9 +70,10 @@ Exchange: TypeAlias = Generator[Request | None, Response, T]
 If no readable reply came, the core throws `NoVerdict` in at the `yield`. An exchange of several requests may catch it
 to keep what it already knows; any other lets it pass.
 
-`yield None` is a checkpoint: nothing is sent, and other tasks of the event loop run before the exchange continues. An
-exchange that needs more than a few milliseconds to build or to read a batch yields None now and then. The value of such
-a `yield` has no meaning. The core may close the exchange at a checkpoint, as at every `yield`.
+`yield None` is a checkpoint: nothing is sent, and other tasks of the event loop may run before the exchange continues;
+they do after some milliseconds without a turn. An exchange that needs more than a few milliseconds to build or to read
+a batch yields None now and then. The value of such a `yield` has no meaning. The core may close the exchange at a
+checkpoint, as at every `yield`.
 """
 
 

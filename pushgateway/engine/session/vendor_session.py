@@ -44,6 +44,10 @@ MAX_REQUESTS = 16
 """Requests of one exchange: a plug-in that yields more would go on for ever."""
 HEAVY = 32
 """Pushes from which on a batch is built and read in a `FairTurn`."""
+PIECE, LONGEST_PIECE = 0.005, 0.02
+"""Seconds that a large batch is built or read before it gives way at its next checkpoint: in an idle loop, and in one
+with so much other work that a quarter of a turn is longer than `PIECE`. A batch has up to 100 checkpoints; if it gave
+way at each, it would take 100 turns of the loop, which are 20 seconds beside hundreds of single requests."""
 SKEW = 60.0
 """Seconds that our clock must be off, by the `Date` of a reply, to be the cause when the vendor does not take an access
 token that was signed here. Vendors accept a few minutes; without such a cause the token is signed anew all the same."""
@@ -105,21 +109,38 @@ class Ask:
         return Status.REJECTED if self.of_this_try else Status.NOT_SENT
 
 
-class FairTurn(AbstractAsyncContextManager[None]):
+class FairTurn(AbstractAsyncContextManager[float]):
     """A turn for one piece of heavy work in each turn of the event loop: first come, first served.
 
     Lanes take turns at it, however many batches each of them builds at once, and between two pieces everything else in
-    the process has the loop.
+    the process has the loop. `async with` returns how long the piece should last: `PIECE` seconds, or a quarter of what
+    the turn of the loop after the last piece took if that is longer, and at most `LONGEST_PIECE`.
     """
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._waiting = 0
+        self._turn = 0.0  # seconds that everything else took in the turn of the loop after the last piece
 
-    async def __aenter__(self) -> None:
-        await self._lock.acquire()
+    async def __aenter__(self) -> float:
+        self._waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
+        return min(max(PIECE, self._turn / 4), LONGEST_PIECE)
 
-    async def __aexit__(self, *_: object) -> None:
-        asyncio.get_running_loop().call_soon(self._lock.release)  # in the next turn, and no await: nothing cuts in
+    async def __aexit__(self, *_: object) -> None:  # no await: nothing cuts in
+        loop = asyncio.get_running_loop()
+        is_handed_over = self._waiting > 0
+        loop.call_soon(self._next_turn, loop.time(), is_handed_over)
+        if is_handed_over:
+            self._lock.release()  # who has waited longest takes it in the next turn, and nobody before
+
+    def _next_turn(self, ended: float, is_handed_over: bool) -> None:
+        self._turn = asyncio.get_running_loop().time() - ended
+        if not is_handed_over:
+            self._lock.release()
 
 
 @safe_repr
@@ -318,8 +339,9 @@ class VendorSession:
     ) -> T:
         """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came.
 
-        At a checkpoint (`yield None`) the event loop turns, and that is all: no request has left. `is_corrected`: it
-        was begun anew by the vendor's clock, so a refusal is not taken for one of the time again.
+        At a checkpoint (`yield None`) no request has left: the event loop turns, for a large batch only if its piece of
+        the turn is over. `is_corrected`: it was begun anew by the vendor's clock, so a refusal is not taken for one of
+        the time again.
         """
         as_exchange(ask.operation, exchange)
         loop, send = asyncio.get_running_loop(), self.transport.send
@@ -330,7 +352,12 @@ class VendorSession:
         clock = 0.0  # seconds that the vendor's is ahead of ours, as the last request was finished by it
         try:
             while checkpoints <= MAX_CHECKPOINTS:
-                step = _step(exchange, news) if ask.pushes < HEAVY else await self._step_in_turn(exchange, news)
+                step, passed = (
+                    (_step(exchange, news), 0)
+                    if ask.pushes < HEAVY
+                    else await self._piece_in_turn(exchange, news, MAX_CHECKPOINTS - checkpoints)
+                )
+                checkpoints += passed
                 if isinstance(step, _End):
                     return step.value
                 if step is None:
@@ -385,9 +412,23 @@ class VendorSession:
         skew.offset = right
         return skew.keeping(refused.kept)
 
-    async def _step_in_turn(self, exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
-        async with self.fair_turn:
-            return _step(exchange, reply)
+    async def _piece_in_turn(
+        self, exchange: Exchange[T], reply: Response | NoVerdict | None, most: int
+    ) -> tuple[_Step[T], int]:
+        """Steps of an exchange up to its next request, its end, or the checkpoint at which its piece is over; returns
+        the last step and how many checkpoints were passed before it, `most` at most.
+
+        If the loop's clock has not moved since the piece began (virtual time, a coarse clock), it is over at the first
+        checkpoint.
+        """
+        time = asyncio.get_running_loop().time
+        async with self.fair_turn as seconds:
+            began, passed = time(), 0
+            step = _step(exchange, reply)
+            while step is None and passed < most and 0.0 < time() - began < seconds:
+                passed += 1
+                step = _step(exchange, None)
+            return step, passed
 
     def _finished(self, request: Request, access: AccessToken | None, ask: Ask) -> tuple[Request, float]:
         """What an exchange yielded, checked and finished by the plug-in, and how many seconds the vendor's clock, by

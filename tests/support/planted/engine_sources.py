@@ -453,6 +453,27 @@ PLANTS = [
         "tests/engine/test_build_lock.py::test_nobody_is_passed_over_for_ever",
     ),
     SourcePlant(
+        "a large batch gives way at each of its checkpoints",
+        "pushgateway/engine/session/vendor_session.py",
+        "0.0 < time() - began < seconds",
+        "False",
+        "tests/engine/test_fair_turn.py::test_a_large_batch_is_ready_soon_in_a_busy_loop[400 ms]",
+    ),
+    SourcePlant(
+        "a large batch does not give way before it is built",
+        "pushgateway/engine/session/vendor_session.py",
+        "0.0 < time() - began < seconds",
+        "0.0 < time() - began",
+        "tests/engine/test_fair_turn.py::test_a_piece_lasts_a_quarter_of_a_turn[idle]",
+    ),
+    SourcePlant(
+        "a large batch that waits for its turn gets it a turn of the loop late",
+        "pushgateway/engine/session/vendor_session.py",
+        "is_handed_over = self._waiting > 0",
+        "is_handed_over = False",
+        "tests/engine/test_fair_turn.py::test_two_batches_take_turns",
+    ),
+    SourcePlant(
         "a push that is tried again shortly before its deadline waits for others",
         "pushgateway/engine/endpoint.py",
         "run.deadline - (self._loop.time() if run.tries else run.begun)",
