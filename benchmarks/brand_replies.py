@@ -37,12 +37,21 @@ def _meizu(path: str, content: bytes) -> bytes:
     return b'{"code":"200","message":"","redirect":"","value":{},"msgId":"%032x"}' % next(_ids)
 
 
+def _vivo(path: str, content: bytes) -> bytes:
+    if path.endswith("/auth"):
+        return b'{"result":0,"desc":"","authToken":"stub"}'
+    if path.endswith("/pushToList"):
+        return b'{"result":0,"desc":"","requestId":"%d","invalidUsers":[]}' % next(_ids)
+    return b'{"result":0,"desc":"","taskId":"%d"}' % next(_ids)
+
+
 _ANSWERS: dict[str, Answer] = {
     "xiaomi": _xiaomi,
     "huawei": _huawei,
     "harmony": _huawei,
     "honor": _honor,
     "meizu": _meizu,
+    "vivo": _vivo,
 }
 BRANDS = ("oppo", *_ANSWERS)
 """The brands that have a stub."""

@@ -22,6 +22,7 @@ LIMITS = {
     ("huawei", "translator"): 550,
     ("honor", "translator"): 350,
     ("meizu", "translator"): 350,
+    ("vivo", "translator"): 350,
 }
 """Lines at most, by plug-in and part; blank lines and docstrings count."""
 _NOTHING = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}

@@ -25,6 +25,7 @@ _ENVIRONMENT: Mapping[str, str] = {
     "MEIZU_APP_SECRET": "sandbox-app-secret",
     "MEIZU_RECEIPT_TOKEN": "sandbox-receipt-token",
     "OPPO_MASTER_SECRET": "sandbox-master-secret",
+    "VIVO_APP_SECRET": "sandbox-secret-of-vivo",
     "XIAOMI_APP_SECRET": "sandbox-app-secret",
 }
 """What `env:` sources of the examples read. The values work with the sandboxes only."""

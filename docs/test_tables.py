@@ -22,6 +22,8 @@ from pushgateway_meizu.sandbox import MeizuSandbox
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.sandbox import OppoSandbox
+from pushgateway_vivo import Vivo
+from pushgateway_vivo.sandbox import VivoSandbox
 from pushgateway_xiaomi import Xiaomi
 from pushgateway_xiaomi.sandbox import XiaomiSandbox
 from reading import Link, anchor, read
@@ -117,6 +119,15 @@ def test_the_tables_of_meizu_are_its_rules(language: str) -> None:
 
     assert set(made("meizu.md", language)) == names
     assert stale("meizu.md", language) == [], WRITE
+
+
+@both_languages
+def test_the_tables_of_vivo_are_its_rules(language: str) -> None:
+    """Codes of calls, of logins and of tokens, fields, quotas, hosts, calls and receipts."""
+    names = {"support.vivo", "codes", "logins", "statuses", "fields", "quotas", "hosts", "operations", "receipts"}
+
+    assert set(made("vivo.md", language)) == names
+    assert stale("vivo.md", language) == [], WRITE
 
 
 @both_languages
@@ -230,7 +241,13 @@ def test_texts_are_translated_whole_or_by_form() -> None:
 @both_languages
 def test_the_settings_table_is_the_class(language: str) -> None:
     """Every setting of a certificate is explained, and no other."""
-    for name, plugin in (("oppo.md", Oppo), ("xiaomi.md", Xiaomi), ("honor.md", Honor), ("meizu.md", Meizu)):
+    for name, plugin in (
+        ("oppo.md", Oppo),
+        ("xiaomi.md", Xiaomi),
+        ("honor.md", Honor),
+        ("meizu.md", Meizu),
+        ("vivo.md", Vivo),
+    ):
         settings = first_cells(between(page(name, language), "settings"))
 
         assert settings == [field.name for field in attrs.fields(plugin)]
@@ -411,7 +428,12 @@ def test_the_options_of_the_sandbox_are_described(language: str) -> None:
 @both_languages
 @pytest.mark.parametrize(
     ("name", "kind", "described"),
-    [("xiaomi.md", XiaomiSandbox, {"channels"}), ("honor.md", HonorSandbox, set()), ("meizu.md", MeizuSandbox, set())],
+    [
+        ("xiaomi.md", XiaomiSandbox, {"channels"}),
+        ("honor.md", HonorSandbox, set()),
+        ("meizu.md", MeizuSandbox, set()),
+        ("vivo.md", VivoSandbox, set()),
+    ],
 )
 def test_the_options_of_a_sandbox_are_described(
     language: str, name: str, kind: type[RuledSandbox], described: set[str]

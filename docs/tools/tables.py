@@ -25,6 +25,7 @@ from pushgateway_meizu.replies import RULES as MEIZU
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.pictures import KINDS, sizes
+from pushgateway_vivo.replies import RULES as VIVO
 from pushgateway_xiaomi import settings as xiaomi_settings
 
 from pushgateway.testing.conformance import PROMISES, PluginConformance
@@ -57,7 +58,7 @@ SPECIAL = {
     "copy": "none: the first one counts",
     "partial": "each token ends by its own reason",
 }
-ABOUTS = {"request": "the call", "target": "one target", "content": "the content"}
+ABOUTS = {"request": "the call", "target": "one target", "content": "the content", "saved": "the saved content"}
 """What a code applies to, by its scope."""
 
 
@@ -82,8 +83,8 @@ def limit(rule: FieldRule | None) -> str:
     if rule is None:
         return "–"
     if rule.choices:
-        return ", ".join(f"`{one}`" if str(one).isalpha() else str(one) for one in rule.choices)
-    unit = {"text": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
+        return ", ".join(f"`{one}`" if str(one).isidentifier() else str(one) for one in rule.choices)
+    unit = {"text": "characters", "texts": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
     unit = "bytes" if rule.counts == "bytes" else unit
     least, most = (
         None if one is None else one if rule.scale == 1 else int(one * rule.scale) for one in (rule.min, rule.max)
@@ -105,7 +106,8 @@ def scope(rule: FieldRule) -> str:
     where = "broadcasts" if rule.scope == "broadcast" else "all"
     if not rule.audiences:
         return where
-    kinds = " and ".join(rule.audiences)
+    *some, last = rule.audiences
+    kinds = f"{', '.join(some)} and {last}" if some else last
     return f"broadcasts to {kinds}" if rule.scope == "broadcast" else f"single pushes, broadcasts to {kinds}"
 
 
@@ -264,6 +266,24 @@ def meizu(translate: Translate) -> dict[str, str]:
     }
 
 
+def vivo(translate: Translate) -> dict[str, str]:
+    """The tables of vivo's rules: the codes of calls, those of logins, and the statuses of tokens."""
+    means = ("vivo means", "what to do")
+    logins, statuses = (
+        [
+            (f"`{name}`", SPECIAL.get(row.reason, f"`{row.reason}`"), row.meaning, row.advice)
+            for name, row in rows.items()
+        ]
+        for rows in (VIVO.login_codes, VIVO.target_codes)
+    )
+    return {
+        **facts_of(translate, VIVO, "v2", "event"),
+        "codes": table(("code", "reason", "applies to", *means), [row[:-1] for row in code_rows(VIVO)], translate),
+        "logins": table(("code", "reason", *means), logins, translate),
+        "statuses": table(("status", "reason", *means), statuses, translate),
+    }
+
+
 PUSH_KIT: Mapping[str, Rules] = {"huawei": HUAWEI, "harmony": HARMONY}
 """The rules of both brands of Push Kit."""
 
@@ -325,6 +345,7 @@ MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
     "meizu.md": meizu,
     "oppo.md": oppo,
     "performance.md": performance,
+    "vivo.md": vivo,
     "writing-a-plugin.md": plugin,
     "xiaomi.md": xiaomi,
 }

@@ -64,7 +64,8 @@ class Group:
 
 _FEATURES: Final[Mapping[str, Sequence[str]]] = {
     "what is shown": (
-        *("title", "body", "subtitle", "long_body", "picture", "icon", "buttons", "Badge.add", "Badge.set"),
+        *("title", "body", "subtitle", "long_body", "picture", "icon", "buttons"),
+        *("Badge.add(1)", "Badge.add(2)", "Badge.set"),
         *("Alert.SILENT", "Alert.NORMAL", "Alert.URGENT", "sound", "replace_key", "group", "show_in_foreground=False"),
     ),
     "what a tap does": (

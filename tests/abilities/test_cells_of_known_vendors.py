@@ -97,7 +97,7 @@ def test_vault(ask: Ask) -> None:
         True,
     )
     assert (facts.audiences, facts.dialect) == (["everyone", "accounts"], "v1")
-    assert [short(cells[name]) for name in ("Alert.SILENT", "Alert.URGENT", "Badge.add")] == ["✓", "✓", "✓"]
+    assert [short(cells[name]) for name in ("Alert.SILENT", "Alert.URGENT", "Badge.add(2)")] == ["✓", "✓", "✓"]
     assert (cells["data"].counted, cells["data"].beyond) == ("bytes", Verdict.REFUSED)
     assert short(cells["replace_key"]) == "≤100"
 
@@ -126,7 +126,10 @@ def test_the_plain_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
         ("The web page of a tap is lost", {"OpenUrl"}),
         ("The data arrives as texts", {'data={"k": [7]}'}),
         ("What the vendor lacks is dropped silently", {"store_offline=False", "Network.WIFI", "time_zone", "user_id"}),
-        ("A second line that the vendor lacks is left out, and nothing says so", {"subtitle", "picture", "Badge.add"}),
+        (
+            "A second line that the vendor lacks is left out, and nothing says so",
+            {"subtitle", "picture", "Badge.add(1)", "Badge.add(2)"},
+        ),
     ],
 )
 def test_a_plug_in_that_says_what_is_not_so(ask: Ask, name: str, features: set[str]) -> None:

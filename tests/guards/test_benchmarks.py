@@ -25,7 +25,8 @@ from pushgateway.vendor import Request
 
 pytestmark = pytest.mark.days
 
-STUBBED = [brand for brand in ("oppo", "xiaomi", "huawei", "harmony", "honor", "meizu") if brand in installed()]
+_ALL = ("oppo", "xiaomi", "huawei", "harmony", "honor", "meizu", "vivo")
+STUBBED = [brand for brand in _ALL if brand in installed()]
 Load = Callable[[str], ModuleType]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
