@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from pushgateway_honor.replies import RULES as HONOR
@@ -28,9 +28,12 @@ from pushgateway_oppo.pictures import KINDS, sizes
 from pushgateway_vivo.replies import RULES as VIVO
 from pushgateway_xiaomi import settings as xiaomi_settings
 
+from pushgateway.certificates.plugins import installed
+from pushgateway.sandbox.find import SANDBOXES, find_sandbox
+from pushgateway.sandbox.kit.ruled import RuledSandbox
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.runner import scenarios
-from pushgateway.vendor import Secret
+from pushgateway.vendor import Intent, Secret
 from pushgateway.vendor.rules import CodeRule, Dialect, FieldRule, Operation, Row, Rules
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # they format their own figures
@@ -318,6 +321,36 @@ def huawei(translate: Translate) -> dict[str, str]:
     }
 
 
+def class_rows(brands: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    """What each intent becomes at each brand, without settings: the vendor's class, in bold where it is private."""
+    dialects = [_dialect_with_intents(brand) for brand in brands]
+    for intent in Intent:
+        yield f"`{intent.value}`", *(_class_cell(facts, intent.value) for facts in dialects)
+
+
+def _dialect_with_intents(brand: str) -> Dialect:
+    """The rules of a brand, in the first dialect that knows intents; without such a one, in the first."""
+    dialects = list(cast("type[RuledSandbox]", find_sandbox(brand)).rules.dialects.values())
+    return next((facts for facts in dialects if facts.intents), dialects[0])
+
+
+def _class_cell(facts: Dialect, intent: str) -> str:
+    rule = facts.intents.get(intent)
+    if rule is None:
+        return "–"
+    category = facts.categories.get(rule.category)
+    words = [f"`{rule.category}`"] if rule.category else []
+    words += [f"`{name.rpartition('.')[2]}` {value}" for name, value in rule.fields.items()]
+    text = ", ".join(words)
+    return f"**{text}**" if category is not None and category.private else text
+
+
+def brands_page(translate: Translate) -> dict[str, str]:
+    """The classes of all brands."""
+    brands = sorted(set(installed()) & set(installed(SANDBOXES)))
+    return {"classes": table(("intent", *(f"`{brand}`" for brand in brands)), class_rows(brands), translate)}
+
+
 def measured() -> dict[str, Any]:
     """The last run of the benchmarks."""
     return dict(json.loads(benchmarks.MEASURED.read_text("utf-8")))
@@ -340,6 +373,7 @@ def plugin(translate: Translate) -> dict[str, str]:
 
 
 MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
+    "brands.md": brands_page,
     "honor.md": honor,
     "huawei.md": huawei,
     "meizu.md": meizu,
