@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 
 VENDORS = "pushgateway.vendors"
 """The entry point group of vendor plug-ins; the entry point's name is the brand."""
-KNOWN = ("harmony", "honor", "huawei", "meizu", "oppo", "vivo", "xiaomi")
-"""Brands whose plug-in may be named in an install command before it is installed. For any other brand the name of the
-package would be a guess, and the user might install an unknown author's code."""
 _NOUNS = {"pushgateway.sandboxes": ("sandbox", "sandboxes")}
 
 
@@ -104,19 +101,17 @@ def _nouns(group: str) -> tuple[str, str]:
 
 def _remedy(group: str, name: str, here: list[str]) -> str:
     """What to do about a missing brand: pass the class, install the plug-in, or correct the spelling."""
-    package = f"pushgateway_{PLUGINS.get(name, name)}"
-    if name in KNOWN and group == VENDORS and _is_importable(package):
+    if name not in PLUGINS:
+        near = difflib.get_close_matches(name, here, 1) or difflib.get_close_matches(name, PLUGINS, 1)
+        return f": did you mean {near[0]!r}?" if near else ""
+    package = f"pushgateway_{PLUGINS[name]}"
+    if group == VENDORS and _is_importable(package):
         vendors = f"vendors={{{name!r}: {name.capitalize()}}}"
         return (
             f": {package} can be imported, but its package metadata is not here, as in a frozen program: "
             f"from {package} import {name.capitalize()}, and Gateway(…, {vendors})"
         )
-    if name in PLUGINS:
-        return f": {plugin_command(name)}"
-    if name in KNOWN:
-        return ": this project has no plug-in for it yet"
-    near = difflib.get_close_matches(name, here, 1) or difflib.get_close_matches(name, KNOWN, 1)
-    return f": did you mean {near[0]!r}?" if near else ""
+    return f": {plugin_command(name)}"
 
 
 def _is_importable(module: str) -> bool:

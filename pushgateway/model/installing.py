@@ -10,12 +10,15 @@ from typing import Final
 
 PLUGINS: Final[Mapping[str, str]] = {
     "harmony": "huawei",
+    "honor": "honor",
     "huawei": "huawei",
     "meizu": "meizu",
     "oppo": "oppo",
+    "vivo": "vivo",
     "xiaomi": "xiaomi",
 }
-"""Brands whose plug-in is in this repository, with the name of its folder in `plugins`."""
+"""Brands whose plug-in is in this repository, with the name of its folder in `plugins`. For any other brand the name of
+the package would be a guess, and the user might install an unknown author's code."""
 
 
 def core_command(extra: str) -> str:

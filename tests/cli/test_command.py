@@ -231,16 +231,16 @@ def test_a_configuration_without_certificates_is_an_error(tmp_path: Path) -> Non
 
 
 def test_a_missing_plugin_affects_its_certificate_only(tmp_path: Path) -> None:
-    """A brand without a plug-in is reported as not installed, with the install command where it is known."""
+    """A brand without a plug-in is reported as not installed; a mistyped one gets the name that is near."""
     config = tmp_path / "pushgateway.toml"
-    config.write_text('[certificates.9]\nbrand = "vivo"\n[certificates.8]\nbrand = "opo"\n')
+    config.write_text('[certificates.9]\nbrand = "nobody"\n[certificates.8]\nbrand = "opo"\n')
 
     text = run("check", "--config", config)
     as_json = run("check", "9", "--json", "--config", config)
     sent = run("send", 8, "CN_1", "--title", "a", "--body", "b", "--config", config)
 
     assert [result.exit_code for result in (text, as_json, sent)] == [Exit.USAGE] * 3
-    assert "this project has no plug-in for it yet" in " ".join(text.stdout.split())
+    assert "no plug-in for brand 'nobody' is installed" in " ".join(text.stdout.split())
     assert "did you mean 'oppo'?" in text.stdout
     assert "pip install pushgateway-opo" not in text.stdout
     assert json.loads(as_json.stdout)["ok"] is False

@@ -18,6 +18,7 @@ import pushgateway.vendor.toolkit.items
 import pushgateway.vendor.toolkit.pictures
 import pushgateway.vendor.toolkit.readers
 import pushgateway.vendor.toolkit.requests
+from pushgateway.vendor.toolkit.json_text import encode_json
 
 NAMES = sorted(fuzzing.targets())
 SLOW = {"config": 5, "control": 5, "rules": 3}
@@ -68,6 +69,10 @@ def _quoting(response: Any, problem: str) -> str:
     return f"the reply is {problem}: {response.content[:200]}"
 
 
+def _unquoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else encode_json(value)
+
+
 REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.vendor.replies
 ITEMS, READERS = pushgateway.vendor.toolkit.items, pushgateway.vendor.toolkit.readers
 
@@ -84,7 +89,7 @@ ITEMS, READERS = pushgateway.vendor.toolkit.items, pushgateway.vendor.toolkit.re
         (REPLIES, "texts", lambda value: None if value is None else list(value), "broadcast"),
         (READERS, "identifier", lambda value: value, "saved"),
         (pushgateway_oppo.feedback, "token_problem", lambda token, longest: "", "call_replies"),
-        (pushgateway.vendor.toolkit.requests, "quote_json", lambda value: f'"{value}"', "encodings"),
+        (pushgateway.vendor.toolkit.requests, "encode_json", _unquoted, "encodings"),
         (pushgateway.vendor.toolkit.pictures, "_jpeg_size", lambda content: (144, 144), "pictures"),
         (pushgateway_oppo.receipts, "printable", lambda value: value, "receipts"),
         (VERDICTS, "_check_shape", lambda body: None, "nested"),
