@@ -64,7 +64,7 @@ class ReceiptVerifier:
         self._emitter = emitter
         self._rng = rng
         self._traces = traces
-        self._seen: dict[Proof, OrderedDict[int, None]] = {proof: OrderedDict() for proof in Proof}
+        self._seen: dict[Proof, OrderedDict[int, bool]] = {proof: OrderedDict() for proof in Proof}  # True: handed over
         self._signers: dict[str, tuple[Certificate, ReceiptSigner | None]] = {}
         self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.received]
         """Called with each receipt that is genuine and new."""
@@ -117,24 +117,23 @@ class ReceiptVerifier:
         if isinstance(read, ReceivedReceipts):
             return read
         signer = self._signer(certificate_id)
-        fresh: list[Receipt] = []
-        duplicates = forged = unreadable = 0
+        genuine: list[Receipt] = []
+        forged = unreadable = 0
         for one in read.receipts:
             if one is None:
                 unreadable += 1
             elif (verified := read.verified(one, signer)) is None:
                 forged += 1
-            elif not self._is_new(verified):
-                duplicates += 1
             else:
-                fresh.append(verified)
-        confirmed_ones = self._confirmed(fresh)
-        forged += len(fresh) - len(confirmed_ones)
-        for receipt in confirmed_ones:
+                genuine.append(verified)
+        judged = self._judged(genuine)
+        forged += len(genuine) - len(judged)
+        fresh = [receipt for receipt in judged if self._is_new(receipt)]
+        for receipt in fresh:
             for listener in self.listeners:
                 listener(receipt)
         found = ReceivedReceipts(
-            receipts=tuple(confirmed_ones), duplicates=duplicates, forged=forged, unreadable=unreadable
+            receipts=tuple(fresh), duplicates=len(judged) - len(fresh), forged=forged, unreadable=unreadable
         )
         self._report(certificate_id, found)
         return found
@@ -144,28 +143,31 @@ class ReceiptVerifier:
         for receipt in receipts:
             self._seen[receipt.proof].pop(self._mark(receipt, receipt.kind), None)
 
-    def _confirmed(self, fresh: Sequence[Receipt]) -> Sequence[Receipt]:
+    def _judged(self, genuine: Sequence[Receipt]) -> Sequence[Receipt]:
         """Those that agree with what is known of their push. A dead token of a push that has arrived is left out, one
         that nothing confirms becomes `SUSPECT`. What the vendor has signed needs no confirmation."""
         dead = [
             receipt
-            for receipt in fresh
+            for receipt in genuine
             if receipt.kind is ReceiptKind.UNREGISTERED and receipt.proof is not Proof.VENDOR
         ]
         if not dead:
-            return fresh
+            return genuine
+        for receipt in genuine:
+            if receipt.kind in _ON_THE_PHONE:  # wherever in the request it is
+                self._note_arrival(receipt)
         confirmed = frozenset[int]() if self._traces is None else self._traces.confirmed(dead)
         places = {id(receipt): place for place, receipt in enumerate(dead)}
-        confirmed_ones = []
-        for receipt in fresh:
+        judged = []
+        for receipt in genuine:
             place = places.get(id(receipt))
             if place is None or place in confirmed:
                 verified = receipt
             else:
                 verified = attrs.evolve(receipt, kind=ReceiptKind.SUSPECT, replacement=None)
             if place is None or not self._has_arrived(receipt):
-                confirmed_ones.append(verified)
-        return confirmed_ones
+                judged.append(verified)
+        return judged
 
     def _has_arrived(self, receipt: Receipt) -> bool:
         """Whether a receipt of the same push on the same phone said so, or that the user tapped it. The window of a
@@ -215,14 +217,23 @@ class ReceiptVerifier:
             known = self._signers[key] = (certificate, certificate.signer)
         return known[1]
 
+    def _note_arrival(self, receipt: Receipt) -> None:
+        """Remember that its push is on the phone, whether or not it is handed over."""
+        if self._traces is not None:
+            self._traces.arrived(receipt)
+        self._seen[receipt.proof].setdefault(self._mark(receipt, receipt.kind), False)
+
     def _is_new(self, receipt: Receipt) -> bool:
-        """Whether it comes for the first time; it is remembered."""
+        """Whether it is handed over for the first time; it is remembered. A token that was suspect may be confirmed
+        later, when the vendor reports the try of its push that was accepted."""
         if self._traces is not None and receipt.kind in _ON_THE_PHONE:
             self._traces.arrived(receipt)
         mark, window = self._mark(receipt, receipt.kind), self._seen[receipt.proof]
-        if mark in window:
+        if window.get(mark):
             return False
-        window[mark] = None
+        if receipt.kind is ReceiptKind.SUSPECT and window.get(self._mark(receipt, ReceiptKind.UNREGISTERED)):
+            return False
+        window[mark] = True
         if len(window) > WINDOW:
             window.popitem(last=False)
         return True
@@ -233,8 +244,6 @@ class ReceiptVerifier:
         on its phone is known by the vendor's ids alone: that contradicts a dead token, whatever event and parameter the
         two receipts have."""
         token, key = receipt.push_token.token, receipt.push_token.certificate_id
-        if kind is ReceiptKind.SUSPECT:
-            kind = ReceiptKind.UNREGISTERED  # which it was when it came
         parts = [bound_name(receipt.parameter)]
         if receipt.proof is Proof.VENDOR:
             parts = [receipt.message_id or "", receipt.task_id or "", repr(receipt.at)]

@@ -223,6 +223,46 @@ def test_where_only_receipts_report_dead_tokens_pushes_are_known_for_longer(
     assert played(script, vendor, trace=1) == ([kind], ["suspect"] * 3)
 
 
+def test_a_suspect_token_is_confirmed_by_a_later_receipt() -> None:
+    """Where a reply was lost and the push was sent again, the vendor reports both requests. The first one is not known
+    by its message id, and its receipt does not make that of the second one a repeat. Each comes out once, and after
+    the confirmed one no suspect one does, whichever of the two comes again."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[tuple[list[str], int]]:
+        await g.multicast(PHONES, NOTE)
+        ((_, (_, parameter), taken),) = server.requests
+        lost = "the vendor's id of the request whose reply was lost"
+        bodies = [posted(("a", "dead", parameter), message_id=number) for number in (lost, lost, taken, taken, lost)]
+        reads = [g.receipts(1, {}, body) for body in bodies]
+        reads.append(g.receipts(1, {}, posted(("b", "dead", parameter), message_id=taken)))
+        reads.append(g.receipts(1, {}, posted(("b", "dead", parameter), message_id=lost)))
+        return [([one.kind.value for one in read.receipts], read.duplicates) for read in reads]
+
+    assert played(script, Late) == [
+        (["suspect"], 0),
+        ([], 1),
+        (["unregistered"], 0),
+        ([], 1),
+        ([], 1),
+        (["unregistered"], 0),
+        ([], 1),
+    ]
+
+
+def test_a_dead_token_beside_its_arrival_is_forged_in_any_order() -> None:
+    """What is known of a push does not depend on the place of a receipt in its request."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[tuple[list[str], int]]:
+        await g.multicast(PHONES, NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        pairs = [[("a", "dead", parameter), ("a", "arrived", parameter)]]
+        pairs.append([("b", "clicked", parameter), ("b", "dead", parameter)])
+        reads = [g.receipts(1, {}, posted(*pair, message_id=number)) for pair in pairs]
+        return [([one.kind.value for one in read.receipts], read.forged) for read in reads]
+
+    assert played(script) == [(["arrived"], 1), (["clicked"], 1)]
+
+
 def test_what_has_arrived_is_not_known_for_longer() -> None:
     """A dead token of a push that arrived is no better confirmed when both windows have forgotten the receipt."""
 

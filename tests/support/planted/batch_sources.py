@@ -23,6 +23,20 @@ PLANTS = [
         f"{MARKS}test_where_nothing_is_proved_a_phone_that_has_the_push_is_not_dead_either",
     ),
     SourcePlant(
+        "a suspect token cannot be confirmed any more",
+        "pushgateway/engine/receipts.py",
+        '"\\0".join((key, kind.value, token, *parts))',
+        '"\\0".join((key, kind.value.replace("suspect", "unregistered"), token, *parts))',
+        f"{MARKS}test_a_suspect_token_is_confirmed_by_a_later_receipt",
+    ),
+    SourcePlant(
+        "a dead token is judged before an arrival that comes with it",
+        "pushgateway/engine/receipts.py",
+        "                self._note_arrival(receipt)\n",
+        "                pass\n",
+        f"{MARKS}test_a_dead_token_beside_its_arrival_is_forged_in_any_order",
+    ),
+    SourcePlant(
         "a repeat has another message id",
         "pushgateway/engine/endpoint.py",
         "    new = [run for run in runs if not run.has_message_ids]\n",

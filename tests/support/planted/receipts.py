@@ -107,7 +107,7 @@ def dead_without_cause(patch: Patch) -> None:
 @plant(PLANTS, "I5", troubles=often("forged"))
 def dead_by_hearsay(patch: Patch) -> None:
     """Whatever a receipt calls dead is dead."""
-    patch.setattr(ReceiptVerifier, "_confirmed", lambda self, fresh: fresh)
+    patch.setattr(ReceiptVerifier, "_judged", lambda self, fresh: fresh)
 
 
 @plant(PLANTS, "I5", troubles=often("forged"))
@@ -119,9 +119,9 @@ def dead_although_arrived(patch: Patch) -> None:
 @plant(PLANTS, "R1", troubles=())
 def lost_among_others(patch: Patch) -> None:
     """Of the receipts in one request the last one is lost."""
-    confirmed = ReceiptVerifier._confirmed
+    judged = ReceiptVerifier._judged
 
     def fewer(self: ReceiptVerifier, fresh: Sequence[Receipt]) -> Iterable[Receipt]:
-        return confirmed(self, fresh[:-1] if len(fresh) > 1 else fresh)
+        return judged(self, fresh[:-1] if len(fresh) > 1 else fresh)
 
-    patch.setattr(ReceiptVerifier, "_confirmed", fewer)
+    patch.setattr(ReceiptVerifier, "_judged", fewer)
