@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from simulated.troubles import Trouble
 
 from planted.plant import Plant, often, plant
 from pushgateway import Gateway, Proof, Receipt, ReceiptKind
@@ -125,3 +126,13 @@ def lost_among_others(patch: Patch) -> None:
         return judged(self, fresh[:-1] if len(fresh) > 1 else fresh)
 
     patch.setattr(ReceiptVerifier, "_judged", fewer)
+
+
+@plant(PLANTS, "R1", 29, troubles=(Trouble("cut", 0.0, 420.0, 0.2, "", 3),))
+def suspect_for_good(patch: Patch) -> None:
+    """A token that was suspect cannot be confirmed any more."""
+
+    def alike(self: ReceiptVerifier, receipt: Receipt, kind: ReceiptKind) -> int:
+        return _mark(self, receipt, ReceiptKind.UNREGISTERED if kind is ReceiptKind.SUSPECT else kind)
+
+    patch.setattr(ReceiptVerifier, "_mark", alike)

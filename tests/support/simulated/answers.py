@@ -209,11 +209,13 @@ class Answers:
         order.handles.add(f"h-{message_id}" if kind.has_handles else message_id)
         is_by_phone = kind.repeats == "dropped by phones"
         name = f"{item.token} {item.message_id}" if is_by_phone else item.dedupe_id
+        if app.drops_repeats and name in app.seen and not is_by_phone:
+            return REPEATED
+        self._reports.delivered(app, item, message_id)
         if app.drops_repeats and name in app.seen:
-            return "0" if is_by_phone else REPEATED  # of what a phone drops the vendor does not know
+            return "0"  # of what a phone drops the vendor does not know
         app.seen.add(name)
         order.performed += 1
-        self._reports.delivered(app, item, message_id)
         return "0"
 
     # Calls about tokens

@@ -118,7 +118,7 @@ class Day:
         ledger.calm = not plan.troubles
         self.loop = asyncio.get_running_loop()
         self.schedule = TroubleSchedule(plan.troubles)
-        self.receipts = ReceiptLedger(ledger, is_forged="forged" in kinds)
+        self.receipts = ReceiptLedger(ledger, "forged" in kinds, lambda: self.server.logins.gateway)
         chance = random.Random(plan.seed + 1)
         apps = [self._app(name, kind, chance) for name, kind in zip(APPS, plan.kinds, strict=True)]
         certificates = [self._certificate(app, chance) for app in apps]

@@ -87,9 +87,10 @@ class Reports:
             struck = self._schedule.strikes(self._loop.time(), app.name, RECEIPTS[1:3])
             kind, chance, _ = struck or ("", self._chance, 0.0)
             body = _body([posted.element for posted in reports])
+            confirmed = self._ledger.confirmed(reports)
             taken = await self._post(address, self._signed(app, body), body)
             if taken:
-                self._ledger.take(reports)
+                self._ledger.take(reports, confirmed)
                 self._seen[app] += reports
             if kind == "forged":
                 await self._forge(app, address, chance)
