@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -139,7 +140,7 @@ class Day:
             retry=RetryPolicy(attempts=ATTEMPTS),
             trace=10_000,
             transport=server,
-            vendors={"sim": type("SimToday", (Sim,), {"misbehaviour": staticmethod(self._misbehaviour)})},
+            vendors={"sim": self._plugin()},
             clock=server.hosts_clock,
             rng=random.Random(f"{plan.seed}/{server.logins.gateway}"),  # each process has its own
         )
@@ -175,6 +176,17 @@ class Day:
             receipt_url=url,
             receipt_secret=secret,
         )
+
+    def _plugin(self) -> type[Sim]:
+        """The plug-in with the misbehaviour of this day. It holds the day weakly: the loader of settings remembers each
+        class for ever, and many days are lived in one process."""
+        todays = weakref.WeakMethod(self._misbehaviour)
+
+        def misbehaviour() -> str | None:
+            found = todays()
+            return None if found is None else found()
+
+        return type("SimToday", (Sim,), {"misbehaviour": staticmethod(misbehaviour)})
 
     def _misbehaviour(self) -> str | None:
         struck = self.schedule.strikes(self.loop.time(), "", CODE[:1])
