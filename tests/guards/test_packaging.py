@@ -108,7 +108,7 @@ def test_entry_points_lead_somewhere() -> None:
 
 def test_ci_runs_what_the_readme_says(root: Path) -> None:
     """The README gives two commands: one shows the gateway working, one runs every test. CI runs the second one
-    exactly, and then the tests that need a browser.
+    exactly, and then the tests that need a browser and those that need servers.
     """
     readme = (root / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```(?:bash|console|sh|shell)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
@@ -117,20 +117,20 @@ def test_ci_runs_what_the_readme_says(root: Path) -> None:
 
     assert [line for line in lines if "-m venv" in line][:2] == [FIRST, SECOND]
     assert SECOND in script
-    assert f"{SECOND.rpartition(' ')[2]} -e browser" in script
+    assert {f"{SECOND.rpartition(' ')[2]} -e {name}" for name in ("browser", "services")} <= set(script)
     assert os.access(root / ".ci" / "run", os.X_OK)
 
 
-def test_tests_with_a_browser_are_apart(root: Path, request: pytest.FixtureRequest) -> None:
-    """Without a browser everything but `tests/browser` can be tested: it is left out unless it is named, and the one
-    environment that names it brings what it needs.
+@pytest.mark.parametrize("folder", ["browser", "services"])
+def test_tests_with_a_browser_or_servers_are_apart(root: Path, request: pytest.FixtureRequest, folder: str) -> None:
+    """Without a browser and without servers everything else can be tested: these folders are left out unless they are
+    named, and one environment names each.
     """
     environments = configparser.ConfigParser(interpolation=None)
     environments.read(root / "tox.ini", "utf-8")
-    naming = {name for name, table in environments.items() if "browser" in table.get("commands", "")}
+    naming = {name for name, table in environments.items() if f"tests{{/}}{folder}" in table.get("commands", "")}
 
-    assert "tests/browser" in request.config.getini("norecursedirs")
-    assert naming == {"testenv:browser"}
-    assert "playwright" in environments["testenv:browser"]["deps"]
-    assert "browser" not in environments["tox"]["env_list"]
-    assert any((root / "tests" / "browser").glob("test_*.py"))
+    assert f"tests/{folder}" in request.config.getini("norecursedirs")
+    assert naming == {f"testenv:{folder}"}
+    assert folder not in environments["tox"]["env_list"]
+    assert any((root / "tests" / folder).glob("test_*.py"))
