@@ -9,6 +9,8 @@ The result of a push is never an exception: it is an `Outcome`. `PushFailed` is 
     ├── ConfigError         (ValueError)    certificates or settings are wrong; `problems` lists every one
     ├── PluginError                         a brand has no usable plug-in; says what to install or remove
     ├── LoopError           (RuntimeError)  the gateway is used in a second event loop, after a fork, or sync in async
+    ├── StoreError                          a database cannot be used now: unreachable, locked, damaged; says which
+    │   └── StoreFull                       it has no space left; nothing was stored
     ├── PushFailed                          only from `Outcome.raise_for_failure()`; `outcome` is the value
     └── ExchangeError                       between plug-in and core; hosts never see these
         ├── NoVerdict                       no readable reply came
@@ -64,3 +66,14 @@ class PluginError(PushgatewayError):
 
 class LoopError(PushgatewayError, RuntimeError):
     """The gateway belongs to one event loop of one process, and this call came from another one."""
+
+
+class StoreError(PushgatewayError):
+    """A database of the host (shared state, devices, outbox) cannot be used now; the text says which and why.
+
+    It names no password and nothing of what was stored. Try again later, or repair what the text says.
+    """
+
+
+class StoreFull(StoreError):
+    """The database has no space left. Nothing was stored."""

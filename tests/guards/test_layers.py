@@ -15,6 +15,7 @@ LAYERS = {
     "vendor": 2,
     "observe": 2,
     "certificates": 3,
+    "databases": 3,
     "transport": 3,
     "engine": 4,
     "sandbox": 4,

@@ -1,0 +1,1 @@
+"""Connections to databases, for the parts of a host that store something."""
