@@ -176,7 +176,7 @@ class Database:
         """Do these works and hand over their results. Returns the connection that is usable afterwards, if any."""
         try:
             if connection is None:
-                connection = self._open()
+                connection = self.connect()
             done = _commit(connection, works)
         except Exception as trouble:
             if connection is not None and _code(trouble) in _BROKEN:
@@ -195,9 +195,16 @@ class Database:
             return done
         return _Done(done.work, error=store_error(self.path.name, done.error))
 
-    def _open(self) -> sqlite3.Connection:
+    def connect(self, *, any_thread: bool = False) -> sqlite3.Connection:
+        """A new connection to the file, private, in WAL mode and with its tables up to date; it begins no transaction
+        by itself. `any_thread`: it may be used by another thread than this one, by one at a time.
+
+        It blocks: the event loop must not call it. Raises `StoreError` and SQLite's own errors.
+        """
         self._make_private()
-        connection = sqlite3.connect(self.path, timeout=self._busy_timeout, isolation_level=None)
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=not any_thread
+        )
         try:
             self._enter_wal(connection)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
