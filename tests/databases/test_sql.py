@@ -138,7 +138,6 @@ def test_too_many_that_wait_are_refused(url: str, tmp_path: Path, monkeypatch: p
     assert "2 works wait" in str(refused)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_database_that_was_used_is_not_used_after_a_fork(url: str, tmp_path: Path) -> None:
     """A child that shares a connection with its parent would mix their transactions: it is an error."""
 
