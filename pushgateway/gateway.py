@@ -21,7 +21,7 @@ from typing import Self, TypeVar
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.engine.broadcast import Broadcasting, ended
-from pushgateway.engine.explain import BROADCAST_TIMEOUT, Explanation, explain
+from pushgateway.engine.explain import BROADCAST_TIMEOUT, Explanation, explain, with_plain_push
 from pushgateway.engine.flow_control.retry import RetryPolicy, retry_policy
 from pushgateway.engine.intake import Intake
 from pushgateway.engine.lanes import Lanes
@@ -439,10 +439,13 @@ class Gateway:
     async def check(self, certificate_id: int | str) -> CertificateCheck:
         """Prove a certificate by its login and the plug-in's probe, without sending anything to a phone.
 
-        `CertificateCheck.proved` says whether the vendor was asked and took the settings.
+        `CertificateCheck.proved` says whether the vendor was asked and took the settings. `advice` also says when a
+        notification with nothing but a title and a body would not leave, such as with a receipt URL that is too long
+        for this vendor.
         """
         self._enter()
-        return await self._under_way.see_through(self._lanes.check(as_certificate_id(certificate_id)))
+        found = await self._under_way.see_through(self._lanes.check(as_certificate_id(certificate_id)))
+        return with_plain_push(found, self.explain) if found.ok else found
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:

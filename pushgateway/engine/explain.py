@@ -25,8 +25,9 @@ from pushgateway.engine.session.vendor_session import MAX_CHECKPOINTS
 from pushgateway.model.audience import Broadcast, check_display, check_start
 from pushgateway.model.batch import Batch
 from pushgateway.model.intent import Priority
-from pushgateway.model.outcome import BroadcastOutcome, Outcome
-from pushgateway.model.push import CallBack, Push
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome
+from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor import Saved, Vendor
@@ -40,6 +41,8 @@ SAVED_ID: Final = "ID-OF-THE-SAVED-CONTENT"
 """Stands in the second request, of a broadcast or of a push, where the first one's answer will be."""
 NEW_ID: Final = "0" * 32
 """Stands for the dedupe id of a push that has none: each gets a new one when it is sent."""
+ANY_TOKEN: Final = "0" * 32
+"""Stands for the token of no phone in particular. A vendor may know that it is none of its own."""
 BROADCAST_TIMEOUT = 300.0
 """Seconds, the default of `Gateway.broadcast`."""
 
@@ -133,6 +136,18 @@ def explain(asked: Push | Broadcast, lanes: Lanes, timeout: float, clock: Callab
         secrets.append(callback.parameter.rpartition(".")[2])
     now = clock() if guard.finishes else 0.0
     return _without_secrets(_explained(asked, callback, guard, timeout, now), Hider(secrets))
+
+
+def with_plain_push(check: CertificateCheck, explained: Callable[[Push], Explanation]) -> CertificateCheck:
+    """The check of a certificate, with a sentence more in its advice if a notification with nothing but a title and a
+    body would end `INVALID_NOTIFICATION` before it left. That is advice and no fault, because the host's notifications
+    may carry more, such as a channel that the vendor wants.
+    """
+    plain = explained(Push(PushToken(check.certificate_id, ANY_TOKEN), Notification("title", "body")))
+    if plain.outcome is None or plain.outcome.reason is not Reason.INVALID_NOTIFICATION:
+        return check
+    sentence = f"a notification with only a title and a body would not leave: {plain.outcome.detail}"
+    return attrs.evolve(check, advice=(*check.advice, sentence))
 
 
 def _ignore(sentence: str) -> None:

@@ -18,7 +18,10 @@ import pytest
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.settings import load_vendors
+from pushgateway.engine.explain import with_plain_push
+from pushgateway.gateway import Gateway
 from pushgateway.model.audience import Broadcast
+from pushgateway.model.outcome import CertificateCheck
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.find import SANDBOXES
 from pushgateway.sandbox.kit.readers import CONTENT_TYPES
@@ -124,6 +127,16 @@ def check_answered(sandbox: Sandbox, request: Request) -> None:
     assert answer.delay == 0.0
     assert 200 <= answer.response.status < 600
     assert {"date"} <= answer.response.headers.keys()
+
+
+@pytest.mark.parametrize(("brand", "dialect"), VARIANTS)
+def test_a_title_and_a_body_are_enough(brand: str, dialect: str) -> None:
+    """With the settings of the sandbox a notification needs nothing else, so `check` has nothing to say."""
+    options = {"dialect": dialect} if dialect else {}
+    settings = find_sandbox(brand)(clock=lambda: EPOCH, tokens=5, **options).settings(HOST)
+    check = CertificateCheck(certificate_id="1", brand=brand, ok=True, detail="")
+
+    assert with_plain_push(check, Gateway([Certificate("1", brand, settings)]).explain) == check
 
 
 @pytest.mark.parametrize(("brand", "dialect"), VARIANTS)

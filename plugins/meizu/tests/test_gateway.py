@@ -379,6 +379,24 @@ def test_check_proves_the_credentials(settings: dict[str, str], ok: bool, reason
     assert sandbox.ledger.total == 0
 
 
+@pytest.mark.parametrize(("longer", "advised"), [(0, False), (1, True)])
+def test_check_says_that_the_address_of_receipts_is_too_long(longer: int, advised: bool) -> None:
+    """Meizu takes 128 bytes: with a longer address no push would leave, so the check of the certificate says it."""
+    sandbox, usual = MeizuSandbox(clock=Clock(), tokens=1), "https://im.example.com/"
+
+    async def main(receipt_url: str) -> Any:
+        async with setting(sandbox, receipt_url=receipt_url, receipt_secret="s" * 32) as gateway:
+            return await gateway.check(1), len(gateway.receipt_address(1))
+
+    _, length = run_virtual(main(f"{usual}p"))
+    found, length = run_virtual(main(f"{usual}{'p' * (1 + 128 - length + longer)}"))
+    sentences = [one for one in found.advice if "receipt_url: must have at most 128 bytes, has 129" in one]
+
+    assert length == 128 + longer
+    assert found.ok
+    assert bool(sentences) is advised
+
+
 def test_tokens_are_checked() -> None:
     """Alive, dead, switched off, with one request for each."""
     sandbox = MeizuSandbox(clock=Clock(), tokens=3)
