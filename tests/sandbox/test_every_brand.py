@@ -17,7 +17,6 @@ import pytest
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
-from pushgateway.certificates.settings import load_vendors
 from pushgateway.engine.explain import with_plain_push
 from pushgateway.gateway import Gateway
 from pushgateway.model.audience import Broadcast
@@ -26,10 +25,10 @@ from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.find import SANDBOXES
 from pushgateway.sandbox.kit.readers import CONTENT_TYPES
 from pushgateway.sandbox.kit.ruled import RuledSandbox
-from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver, drive_plugin
 from pushgateway.testing.conformance.harness import audiences
 from pushgateway.testing.conformance.odd_inputs import odd_twins
-from pushgateway.testing.conformance.sandbox_connection import EPOCH, HOST
+from pushgateway.testing.conformance.sandbox_connection import HOST
 from pushgateway.vendor import (
     Alert,
     Badge,
@@ -44,7 +43,6 @@ from pushgateway.vendor import (
     PushToken,
     Refused,
     Request,
-    Vendor,
 )
 
 PLAIN = Notification("Lena", "Lunch?", data={"room": 17}, dedupe_id="d")
@@ -87,11 +85,8 @@ VARIANTS = [
 
 def driver(brand: str, dialect: str) -> ExchangeDriver:
     """The plug-in and its sandbox."""
-    options: dict[str, Any] = {"dialect": dialect} if dialect else {}
-    sandbox = find_sandbox(brand)(clock=lambda: EPOCH, tokens=5, **options)
-    vendor = load_vendors([Certificate("1", brand, sandbox.settings(HOST))], Plugins())["1"]
-    assert isinstance(vendor, Vendor)
-    return ExchangeDriver(vendor, sandbox)
+    options = {"dialect": dialect} if dialect else {}
+    return drive_plugin(Plugins().vendor(brand), find_sandbox(brand), tokens=5, **options)
 
 
 def true_requests(driven: ExchangeDriver) -> Iterator[Request]:
@@ -132,8 +127,7 @@ def check_answered(sandbox: Sandbox, request: Request) -> None:
 @pytest.mark.parametrize(("brand", "dialect"), VARIANTS)
 def test_a_title_and_a_body_are_enough(brand: str, dialect: str) -> None:
     """With the settings of the sandbox a notification needs nothing else, so `check` has nothing to say."""
-    options = {"dialect": dialect} if dialect else {}
-    settings = find_sandbox(brand)(clock=lambda: EPOCH, tokens=5, **options).settings(HOST)
+    settings = driver(brand, dialect).sandbox.settings(HOST)
     check = CertificateCheck(certificate_id="1", brand=brand, ok=True, detail="")
 
     assert with_plain_push(check, Gateway([Certificate("1", brand, settings)]).explain) == check

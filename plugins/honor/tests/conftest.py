@@ -7,18 +7,14 @@ The tests also run apart from the core's, with installed wheels, like those of a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pushgateway_honor import Honor
 from pushgateway_honor.sandbox import HonorSandbox
 
-from pushgateway.certificates.certificate import Certificate
-from pushgateway.certificates.plugins import Plugins
-from pushgateway.certificates.settings import load_vendors
-from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
-from pushgateway.testing.conformance.sandbox_connection import EPOCH, HOST
+from pushgateway.testing.conformance import ExchangeDriver, drive_plugin, load_plugin
 
 
 @pytest.fixture(scope="session")
@@ -36,23 +32,10 @@ def anyio_backend() -> str:
 @pytest.fixture
 def load() -> Callable[..., Honor]:
     """Loads a certificate: `load(app_id="7", …)`."""
-
-    def made(**settings: Any) -> Honor:
-        found = load_vendors([Certificate(1, "honor", settings)], Plugins({"honor": Honor}))["1"]
-        assert isinstance(found, Honor)
-        return found
-
-    return made
+    return partial(load_plugin, Honor)
 
 
 @pytest.fixture
-def driver(load: Callable[..., Honor]) -> Callable[..., ExchangeDriver]:
-    """Makes a plug-in with its own sandbox: `driver({"test_messages": True}, tokens=3)`. The first argument is further
-    settings of the certificate, None leaves one out; the others are for the sandbox."""
-
-    def made(settings: dict[str, Any] | None = None, **options: Any) -> ExchangeDriver:
-        sandbox = HonorSandbox(**{"clock": lambda: EPOCH, **options})
-        given = {**sandbox.settings(HOST), **(settings or {})}
-        return ExchangeDriver(load(**{name: one for name, one in given.items() if one is not None}), sandbox)
-
-    return made
+def driver() -> Callable[..., ExchangeDriver]:
+    """Makes the plug-in with its own sandbox: `driver({"test_messages": True}, tokens=3)`."""
+    return partial(drive_plugin, Honor, HonorSandbox)

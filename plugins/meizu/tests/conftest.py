@@ -7,18 +7,14 @@ The tests also run apart from the core's, with installed wheels, like those of a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pushgateway_meizu import Meizu
 from pushgateway_meizu.sandbox import MeizuSandbox
 
-from pushgateway.certificates.certificate import Certificate
-from pushgateway.certificates.plugins import Plugins
-from pushgateway.certificates.settings import load_vendors
-from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
-from pushgateway.testing.conformance.sandbox_connection import EPOCH, HOST
+from pushgateway.testing.conformance import ExchangeDriver, drive_plugin, load_plugin
 
 
 @pytest.fixture(scope="session")
@@ -36,23 +32,10 @@ def anyio_backend() -> str:
 @pytest.fixture
 def load() -> Callable[..., Meizu]:
     """Loads a certificate: `load(app_id="7", app_secret="s")`."""
-
-    def made(**settings: Any) -> Meizu:
-        given = {"app_id": "123456", "app_secret": "mz-demo-secret", **settings}
-        found = load_vendors([Certificate(1, "meizu", given)], Plugins({"meizu": Meizu}))["1"]
-        assert isinstance(found, Meizu), found
-        return found
-
-    return made
+    return partial(load_plugin, Meizu, app_id="123456", app_secret="mz-demo-secret")
 
 
 @pytest.fixture
-def driver(load: Callable[..., Meizu]) -> Callable[..., ExchangeDriver]:
-    """Makes the plug-in with its own sandbox: `driver({"vip": False}, tokens=3)`. The first argument are further
-    settings of the certificate, the others are for the sandbox."""
-
-    def made(settings: dict[str, Any] | None = None, **options: Any) -> ExchangeDriver:
-        sandbox = MeizuSandbox(**{"clock": lambda: EPOCH, **options})
-        return ExchangeDriver(load(**{**sandbox.settings(HOST), **(settings or {})}), sandbox)
-
-    return made
+def driver() -> Callable[..., ExchangeDriver]:
+    """Makes the plug-in with its own sandbox: `driver({"vip": False}, tokens=3)`."""
+    return partial(drive_plugin, Meizu, MeizuSandbox)

@@ -22,6 +22,7 @@ from pushgateway.testing.conformance.broadcast_scenarios import BroadcastScenari
 from pushgateway.testing.conformance.call_scenarios import CallScenarios
 from pushgateway.testing.conformance.content_scenarios import ContentScenarios
 from pushgateway.testing.conformance.contract_scenarios import ContractScenarios
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver, drive_plugin, load_plugin
 from pushgateway.testing.conformance.failure_scenarios import FailureScenarios
 from pushgateway.testing.conformance.harness import ICON, PICTURE, CallSample, OverHttp, PostedSample, Sample
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
@@ -38,11 +39,14 @@ __all__ = [
     "PROMISES",
     "BrokenPromiseError",
     "CallSample",
+    "ExchangeDriver",
     "OverHttp",
     "PluginConformance",
     "PostedSample",
     "Promise",
     "Sample",
+    "drive_plugin",
+    "load_plugin",
 ]
 
 

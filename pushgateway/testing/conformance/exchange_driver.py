@@ -7,12 +7,15 @@ has saved. The requests of the last exchange are kept, so that a scenario can ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.model.audience import AudienceKind, Broadcast
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox import Sandbox
@@ -33,10 +36,29 @@ from pushgateway.vendor import (
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Vendor)
 MOST_STEPS = 10_000
 """Most requests and checkpoints (`yield None`) of one exchange; more is an endless loop."""
 
 Watch = Callable[[], AbstractContextManager[object]]
+
+
+def load_plugin(vendor: type[V], /, **settings: Any) -> V:
+    """The plug-in of a certificate with these settings, checked as the gateway checks them. Raises `ConfigError`."""
+    found = load_vendors([Certificate(1, vendor.brand, settings)], Plugins({vendor.brand: vendor}))["1"]
+    assert isinstance(found, vendor)
+    return found
+
+
+def drive_plugin(
+    vendor: type[Vendor], sandbox: type[Sandbox], /, settings: Mapping[str, Any] | None = None, **options: Any
+) -> ExchangeDriver:
+    """A plug-in with its own sandbox. `settings`: further ones of the certificate, None leaves one out; `options`: of
+    the sandbox, whose clock stands at `EPOCH` unless there is one.
+    """
+    made = sandbox(**{"clock": lambda: EPOCH, **options})
+    given = {**made.settings(HOST), **(settings or {})}
+    return ExchangeDriver(load_plugin(vendor, **{name: one for name, one in given.items() if one is not None}), made)
 
 
 @safe_repr
