@@ -47,7 +47,8 @@ def body(driver: ExchangeDriver) -> Any:
 
 
 def pushes(*tokens: str, note: Notification | None = None, dedupe_id: str = "batch-0001") -> Batch:
-    """One notification for these tokens; the ids of the pushes make that of the request."""
+    """One notification for these tokens; the ids of the pushes, of which the first one is given, make that of the
+    request."""
     given = Notification("t", "b") if note is None else note
     ids = [dedupe_id if not place else "" for place in range(len(tokens))]
     return Batch.of([Push(PushToken(1, one), given, dedupe_id=own) for one, own in zip(tokens, ids, strict=True)])
@@ -134,8 +135,11 @@ def test_the_list_is_made_and_taken(driver: Drivers, samples: Path) -> None:
     made, sample = json.loads(replies[-1].content), read(samples, "list.reply.json")
 
     assert [outcome.reason for outcome in outcomes] == [None, Reason.UNREGISTERED]
-    assert {**body(one), "taskId": "998877665544332212", "pushMode": 0} == read(samples, "list.request.json")
-    assert made == sample
+    own = {"taskId": "998877665544332212", "requestId": "batch-0001", "pushMode": 0}
+    assert {**body(one), **own} == read(samples, "list.request.json")
+    assert 0 < len(body(one)["requestId"]) <= 64
+    assert {**made, "requestId": "batch-0001"} == sample
+    assert made["requestId"] == body(one)["requestId"]
     assert outcomes[0].message_id == one.saved[-1].id
 
 

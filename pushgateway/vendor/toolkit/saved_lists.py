@@ -127,18 +127,19 @@ class SavedListVendor(SharedVendor):
 
     def ask(self, frame: Frame, sent: Batch) -> Request:
         """The call for one token or for a list."""
-        return self._to(frame, "token", sent.tokens, "".join(sent.dedupe_ids))
+        return self._to(frame, "token", sent.tokens, sent.dedupe_ids)
 
-    def _to(self, frame: Frame, kind: str, targets: Sequence[str], ids: str) -> Request:
-        """`ids`: the dedupe ids, from which that of the request is made and stands first; "": it has none."""
+    def _to(self, frame: Frame, kind: str, targets: Sequence[str], ids: Sequence[str]) -> Request:
+        """`ids`: the dedupe ids, from which that of the request is made and stands first; all are "": it has none. That
+        of a list depends on its targets too, because a broadcast has one dedupe id for all of its lists."""
         is_list = frame.message_id is not None
         fields: dict[str, Any] = (
             {self.names[_PLURAL[kind]]: list(targets)} if is_list else {self.names[kind]: targets[0]}
         )
-        if ids:
-            name = self.names["request_id"]
-            fits = ids.isprintable() and len(ids) <= (self.facts.fields[name].max or 0)
-            fields[name] = ids if fits else stable_key(ids, 32)
+        if any(ids):
+            name, own = self.names["request_id"], ids[0]
+            fits = not is_list and own.isprintable() and own.strip() and len(own) <= (self.facts.fields[name].max or 0)
+            fields[name] = own if fits else stable_key("\0".join((*ids, *targets) if is_list else ids), 32)
         return self.with_fields("list" if is_list else "send", frame.head, fields)
 
     # Broadcasts
@@ -170,7 +171,7 @@ class SavedListVendor(SharedVendor):
             if not all(0 < len(alias.strip()) <= len(alias) <= most for alias in audience.values):
                 raise invalid("audience", f"an alias must have 1 to {most} characters, and not be blank")
             used = frame if content is None else self._named(content)
-            response = yield self._to(used, "alias", audience.values, note.dedupe_id or "")
+            response = yield self._to(used, "alias", audience.values, [note.dedupe_id or ""])
             reasons = self.replies.reasons(response, audience.values)
         else:
             response = yield self.ask_all(frame, audience)

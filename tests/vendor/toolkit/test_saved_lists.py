@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -162,24 +162,62 @@ def test_one_token_goes_with_its_notification() -> None:
 
 
 def test_a_list_names_the_saved_content() -> None:
-    """Outcomes have its id and say what was cut; the request has an id of its own, made of those of its pushes."""
+    """Outcomes have its id and say what was cut; the request has an id of its own."""
     reply = {"code": 0, "failed": ["b"]}
     ((path, body),), outcomes = carried(Acme(test=True).push(batch("a", "b", saved=SAVED)), reply)
 
-    assert (path, body) == ("/many", {"id": "d-ad-b", "tos": ["a", "b"], "content": "c-1", "test": 1})
+    assert len(body.pop("id")) == 32
+    assert (path, body) == ("/many", {"tos": ["a", "b"], "content": "c-1", "test": 1})
     assert [one.reason for one in outcomes] == [None, Reason.UNREGISTERED]
     assert (outcomes[0].message_id, outcomes[0].truncated, outcomes[0].omitted) == ("c-1", ("title",), ("icon",))
 
 
-def test_an_id_that_is_too_long_becomes_a_short_one() -> None:
-    """At the limit and one beyond; the same pushes have the same one."""
-    (_, right), (_, long), (_, again) = (
-        carried(Acme().push(batch(*tokens, saved=SAVED)), {"code": 0})[0][0]
-        for tokens in (("aa", "bb"), ("aa", "bbb"), ("aa", "bbb"))
+def request_id(*pushes: tuple[str, str]) -> str:
+    """The id of the request for pushes with these tokens and dedupe ids."""
+    given = Batch.of([Push(PushToken(1, token), NOTE, dedupe_id=own) for token, own in pushes])
+    given.saved = SAVED if len(pushes) > 1 else None
+    ((_, body),), _ = carried(Acme().push(given), {"code": 0})
+    found: str = body["id"]
+    return found
+
+
+@pytest.mark.parametrize(("own", "is_sent"), [("d" * 8, True), ("d" * 9, False), (" ", False), ("d\n", False)])
+def test_a_single_push_has_its_own_id_where_that_fits(own: str, is_sent: bool) -> None:
+    """At the limit and one beyond; a vendor takes no blank one. The same push has the same one."""
+    found = request_id(("a", own))
+
+    assert (found == own) is is_sent
+    assert is_sent or len(found) == 32
+    assert found == request_id(("a", own))
+
+
+def test_lists_have_different_ids() -> None:
+    """The same pushes have the same one; other targets with one dedupe id, and other ids that join to the same text,
+    have another one."""
+    lists = [
+        (("a", "1"), ("b", "23")),
+        (("a", "12"), ("b", "3")),
+        (("a", "d"), ("b", "d")),
+        (("c", "d"), ("e", "d")),
+        (("ab", "d"), ("c", "d")),
+        (("a", "d"), ("bc", "d")),
+    ]
+    found = [request_id(*pushes) for pushes in lists]
+
+    assert len(set(found)) == len(lists)
+    assert found == [request_id(*pushes) for pushes in lists]
+
+
+@pytest.mark.parametrize("audience", [Audience.of_tokens, Audience.of_aliases])
+def test_each_list_of_a_broadcast_has_an_id_of_its_own(audience: Callable[[list[str]], Audience]) -> None:
+    """Although all of them have the one dedupe id of the notification."""
+    note = Notification("t", "b", dedupe_id="day-7")
+    first, second = (
+        carried(Acme().broadcast(Broadcast("1", note, audience(targets)), "c-1"), {"code": 0})[0][0][1]["id"]
+        for targets in (["a", "b"], ["c", "d"])
     )
 
-    assert right["id"] == "d-aad-bb"
-    assert (len(long["id"]), long["id"]) == (32, again["id"])
+    assert first != second
 
 
 def test_a_list_without_a_saved_content_is_not_sent() -> None:
