@@ -192,14 +192,14 @@ class Vivo(SavedListVendor):
             "category": category or None,
             "callback.id": self.receipt_id,
             "notifyType": None if note.alert in (Alert.SILENT, Alert.NORMAL) else self.notify_type,
-            **self.list_fields,
+            "pushMode": 1 if self.test_messages else None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
-    @property
-    def list_fields(self) -> Mapping[str, Any]:
-        """Whether it is a test."""
-        return {"pushMode": 1} if self.test_messages else {}
+    def list_fields(self, note: Notification) -> Mapping[str, Any]:
+        """Whether it is a test, as its saved content says."""
+        mode = self.sheet.overrides(note).get("pushMode", 1 if self.test_messages else None)
+        return {} if mode is None else {"pushMode": mode}
 
     def ask_all(self, frame: Frame, audience: Audience) -> Request:
         """To everyone, or to some of the tags, all of them, none of them."""

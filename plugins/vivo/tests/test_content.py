@@ -306,6 +306,16 @@ def test_test_messages(driver: Drivers) -> None:
     assert json.loads(one.saves[0].content)["pushMode"] == json.loads(one.requests[-1].content)["pushMode"] == 1
 
 
+@pytest.mark.parametrize(("is_test", "mode"), [(False, 1), (True, 0)])
+def test_a_list_is_a_test_where_its_content_is(driver: Drivers, is_test: bool, mode: int) -> None:
+    """Also where the notification and not the certificate says so: a list without `pushMode` could go to users."""
+    one = driver({"test_messages": is_test}, tokens=2)
+    note = Notification("t", "b", overrides={"vivo": {"pushMode": mode}})
+    one.push([Push(PushToken(1, token), note) for token in one.sandbox.tokens])
+
+    assert json.loads(one.saves[0].content)["pushMode"] == json.loads(one.requests[-1].content)["pushMode"] == mode
+
+
 def test_a_tap_without_a_package(driver: Drivers) -> None:
     """An activity needs it, an action does not."""
     one = driver({"package": None}, tokens=1)

@@ -69,9 +69,9 @@ class SavedListVendor(SharedVendor):
     def ask_all(self, frame: Frame, audience: Audience) -> Request:
         """The request for everyone or for tags. Raises `Refused`."""
 
-    @property
-    def list_fields(self) -> Mapping[str, Any]:
-        """What the request of a list has beside its targets and the id of its content. Default: nothing."""
+    def list_fields(self, note: Notification) -> Mapping[str, Any]:
+        """What the request of a list with this notification has beside its targets and the id of its content. Default:
+        nothing."""
         return {}
 
     # The same for all
@@ -116,13 +116,13 @@ class SavedListVendor(SharedVendor):
         if batch is not None and len(batch) >= self.batching.least:
             if batch.saved is None:
                 raise Refused(Reason.UNAVAILABLE, detail="a list needs a content that was saved")
-            return self._named(batch.saved)
+            return self._named(note, batch.saved)
         content = self.build(note, batch, broadcast)
         head = content.json(self.names["beside"])
         return Frame(head=head, truncated=content.truncated, omitted=content.omitted)
 
-    def _named(self, saved: Saved) -> Frame:
-        head = encode_json({self.names["saved"]: saved.id, **self.list_fields}).encode()
+    def _named(self, note: Notification, saved: Saved) -> Frame:
+        head = encode_json({self.names["saved"]: saved.id, **self.list_fields(note)}).encode()
         return Frame(head=head, truncated=saved.truncated, omitted=saved.omitted, message_id=saved.id)
 
     def ask(self, frame: Frame, sent: Batch) -> Request:
@@ -170,7 +170,7 @@ class SavedListVendor(SharedVendor):
             most = self.facts.number("alias_characters")
             if not all(0 < len(alias.strip()) <= len(alias) <= most for alias in audience.values):
                 raise invalid("audience", f"an alias must have 1 to {most} characters, and not be blank")
-            used = frame if content is None else self._named(content)
+            used = frame if content is None else self._named(note, content)
             response = yield self._to(used, "alias", audience.values, [note.dedupe_id or ""])
             reasons = self.replies.reasons(response, audience.values)
         else:
