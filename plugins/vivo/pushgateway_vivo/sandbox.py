@@ -418,8 +418,8 @@ class VivoSandbox(RuledSandbox):
         content = self._content(fields)
         is_tags = self.asked.operation == "tags"
         phones = self._tagged(fields.get("tagExpression")) if is_tags else self.tokens
-        if not self._is_test(content):
-            self._take("broadcasts", 0 if is_tags else 1)
+        if not (is_tags or self._is_test(content)):
+            self._take("broadcasts", 1)
         self._admit(content, len(phones))
         task_id = self._new_task(content)
         self._push({token: token for token in phones}, content, task_id, self.asked.operation)

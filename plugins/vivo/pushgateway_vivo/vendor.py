@@ -174,8 +174,11 @@ class Vivo(SavedListVendor):
         return row.group if row is not None else "system" if is_system else "operational"
 
     def broadcast_quota(self, broadcast: Broadcast) -> str:
-        """Broadcasts and lists have numbers of their own, which close no single pushes."""
-        return "lists" if broadcast.audience.kind in LISTS else "broadcasts"
+        """The class, and whether it goes to everyone, to tags or to a list. Broadcasts to everyone and saved contents
+        have numbers of their own (10254, 10252), which close nothing else; the number and the hours of one class
+        (10070, 10071, 10073) do not close the other one."""
+        kind = broadcast.audience.kind
+        return f"{self.quota(broadcast.notification)}.{'lists' if kind in LISTS else kind.value}"
 
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         """Category and class, which must fit, how it rings, the data as texts, the receipts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -88,21 +89,43 @@ def test_a_used_up_number_of_contents_costs_no_push() -> None:
 
 
 def test_a_used_up_number_of_broadcasts_costs_no_push() -> None:
-    """Neither to one phone nor to a list of tokens."""
+    """Neither to one phone nor to a list of tokens, and no broadcast to tags."""
 
     async def main() -> Any:
         one = Setting(daily_broadcasts=1)
+        one.sandbox.set_tags(one.sandbox.tokens[0], ["a"])
         async with one.gateway as gateway:
             casts = [await gateway.broadcast(1, OFFER, Audience.everyone()) for _ in range(3)]
-            tokens = Audience.of_tokens(one.sandbox.tokens)
-            return one, casts, await gateway.send(one.phones[0], OFFER), await gateway.broadcast(1, OFFER, tokens)
+            pushed = await gateway.send(one.phones[0], OFFER)
+            others = Audience.of_tokens(one.sandbox.tokens), Audience.of_tags(["a"])
+            return one, casts, pushed, [await gateway.broadcast(1, OFFER, audience) for audience in others]
 
-    one, casts, pushed, listed = run(main())
+    one, casts, pushed, others = run(main())
 
     assert [cast.reason for cast in casts] == [None, Reason.QUOTA_EXCEEDED, Reason.QUOTA_EXCEEDED]
     assert one.calls["everyone"] == 2
     assert pushed.ok
-    assert listed.ok
+    assert all(other.ok for other in others)
+
+
+@pytest.mark.parametrize("audience", [Audience.everyone(), Audience.of_tags(["a"]), Audience.of_tokens(["a", "b"])])
+@pytest.mark.parametrize("options", [{"daily_operational": 0}, {"hours": True}])
+def test_a_class_that_is_closed_costs_no_broadcast_of_the_other(audience: Audience, options: dict[str, Any]) -> None:
+    """Neither when its number is used up, nor at night."""
+
+    async def main() -> Any:
+        one = Setting(**options)
+        one.sandbox.register(["a", "b"])
+        one.sandbox.set_tags("a", ["a"])
+        await asyncio.sleep((22 * 3600 - (one.clock() % 86_400)) % 86_400)  # six in the morning in China
+        async with one.gateway as gateway:
+            return [await gateway.broadcast(1, note, audience) for note in (OFFER, OFFER, CHAT)]
+
+    refused, again, chat = run(main())
+
+    assert [one.reason for one in (refused, again)] == [Reason.QUOTA_EXCEEDED] * 2
+    assert again.status is Status.NOT_SENT
+    assert chat.ok
 
 
 def test_the_night_ends_at_seven() -> None:
@@ -111,8 +134,6 @@ def test_the_night_ends_at_seven() -> None:
     async def main() -> Any:
         one = Setting(hours=True)
         night = (22 * 3600 - (one.clock() % 86_400)) % 86_400  # six in the morning in China
-        import asyncio
-
         await asyncio.sleep(night)
         async with one.gateway as gateway:
             refused = [await gateway.send(phone, OFFER) for phone in one.phones[:2]]

@@ -274,10 +274,11 @@ def test_the_numbers_of_a_day(name: str, fields: dict[str, Any], code: int) -> N
 
 
 def test_the_numbers_of_contents_and_broadcasts() -> None:
-    """Of a day, too."""
+    """Of a day, too; that of broadcasts is for those to everyone."""
     client = Client(daily_saves=1, daily_broadcasts=1)
     assert [client.save()["result"] for _ in range(2)] == [0, 10252]
     assert [client.body("/message/all", client.message())["result"] for _ in range(2)] == [0, 10254]
+    assert client.body("/message/tagPush", client.message(tagExpression={"orTags": ["a"]}))["result"] == 0
     assert client.send() == 0
 
 

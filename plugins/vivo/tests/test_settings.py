@@ -78,12 +78,21 @@ def test_hosts(load: Callable[..., Vivo]) -> None:
 def test_what_it_says_of_its_limits(load: Callable[..., Vivo]) -> None:
     """Lists of 2 to 1,000, 3,000 pushes a second, and quotas by class."""
     vendor = load(**LEAST)
-    everyone, tokens = Audience.everyone(), Audience.of_tokens(["a"])
 
     assert (vendor.batching.size, vendor.batching.least, vendor.batching.saves) == (1000, 2, True)
     assert (vendor.rates.pushes, vendor.rates.connections) == (3000, 150)
     assert (vendor.audience_size, vendor.day_offset, vendor.deduplicates) == (1000, 8 * 3600, False)
-    assert [vendor.broadcast_quota(Broadcast("1", NOTE, one)) for one in (everyone, tokens)] == ["broadcasts", "lists"]
+
+
+def test_quotas_of_broadcasts(load: Callable[..., Vivo]) -> None:
+    """By class, and by what has a number of its own; none of them is that of pushes."""
+    vendor = load(**LEAST)
+    audiences = Audience.everyone(), Audience.of_tags(["a"]), Audience.of_tokens(["a"]), Audience.of_aliases(["a"])
+
+    assert [
+        [vendor.broadcast_quota(Broadcast("1", note, one)) for one in audiences]
+        for note in (NOTE, Notification("t", "b", intent="order"))
+    ] == [[f"{name}.{kind}" for kind in ("everyone", "tags", "lists", "lists")] for name in ("operational", "system")]
 
 
 @pytest.mark.parametrize("odd", [{"category": 7}, {"category": ["IM"]}, {"classification": "1"}])
