@@ -39,10 +39,10 @@ from pushgateway.vendor import (
 )
 from pushgateway.vendor.toolkit.access import access_token_reader, digest_login
 from pushgateway.vendor.toolkit.batches import Frame
-from pushgateway.vendor.toolkit.calls import call
+from pushgateway.vendor.toolkit.calls import call, listed
 from pushgateway.vendor.toolkit.clicks import Click, Clicks, activity_uri, intent_uri, web_url
 from pushgateway.vendor.toolkit.multicast import ListedReplies
-from pushgateway.vendor.toolkit.readers import as_number, entry, figure_names, figures_of, needed
+from pushgateway.vendor.toolkit.readers import as_number, entry, figure_names, figures_of, identifier, needed
 from pushgateway.vendor.toolkit.receipts import make_receipt, read_keyed, read_tokens
 from pushgateway.vendor.toolkit.refusals import invalid, joined_names, unsupported
 from pushgateway.vendor.toolkit.requests import in_body, in_header
@@ -234,12 +234,17 @@ class Vivo(SavedListVendor):
 
     def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:
         """How far a list or a broadcast has come."""
-        ids = [task_id or message_id]
-        return self._of_tasks("statistics", ids, "statistics", lambda listed: figures_of(listed[0], _FIGURES))
+        task = task_id or message_id
+
+        def read(tasks: list[Any]) -> Statistics:
+            own = (one for one in tasks if isinstance(one, dict) and identifier(one.get("taskId")) == task)
+            return figures_of(next(own, None), _FIGURES)
+
+        return self._of_tasks("statistics", [task], "statistics", read)
 
     def review(self, task_ids: Sequence[str]) -> Call[Mapping[str, str]]:
         """By task id what vivo says of the review of its content, in Chinese; once a second at most."""
-        return self._of_tasks("audit", task_ids, "data", lambda listed: dict(map(_reviewed, listed)))
+        return self._of_tasks("audit", task_ids, "data", lambda tasks: dict(map(_reviewed, tasks)))
 
     def tag(self, name: str, tokens: Sequence[str], *, remove: bool = False) -> Call[Mapping[str, str]]:
         """Give phones a tag, which `change_tags("add_tag", {"name": name})` makes, or take it from them. The result has
@@ -256,10 +261,10 @@ class Vivo(SavedListVendor):
 
     def _of_tasks(self, name: str, ids: Sequence[str], data: str, read: Callable[[list[Any]], Any]) -> Call[Any]:
         """A query about tasks. `read` gets the list under `data` of its reply, which is not empty."""
-        most = self.facts.number("query_size")
+        most, ids = self.facts.number("query_size"), listed(ids)
 
         def ask() -> Request:
-            return self.request(name, {"taskIds": joined_names("task_ids", list(ids), most=most)})
+            return self.request(name, {"taskIds": joined_names("task_ids", ids, most=most)})
 
         return call(
             name, "", ask, lambda reply: read(needed(CODES.read_accepted(reply).body.get(data), list) or [None])
@@ -294,9 +299,9 @@ class Vivo(SavedListVendor):
 
 
 def _reviewed(one: object) -> tuple[str, str]:
-    return str(needed(one, dict).get("taskId")), entry("desc", str)(one)
+    return needed(identifier(needed(one, dict).get("taskId")), str), entry("desc", str)(one)
 
 
 def _read_members(response: Response, _: Sequence[str]) -> dict[str, str]:
     failed = needed(CODES.read_accepted(response).body.get("data", []), list)
-    return {entry("userid", str)(one): str(one.get("status")) for one in failed}
+    return {entry("userid", str)(one): needed(code_text(one.get("status")), str) for one in failed}

@@ -131,6 +131,49 @@ def test_tags_are_made_and_given(driver: Drivers) -> None:
         one.vendor.change_tags("send", {})
 
 
+def answered(call: Any, **reply: Any) -> Any:
+    """The result of a call of one request by this reply."""
+    exchange = call.begin()
+    next(exchange)
+    with pytest.raises(StopIteration) as end:
+        exchange.send(Response(200, content=json.dumps({"result": 0, **reply}).encode()))
+    return end.value.value
+
+
+def test_figures_are_those_of_the_task_that_was_asked_about(driver: Drivers) -> None:
+    """Wherever they stand in the reply; those of other tasks are no answer."""
+    call, other = driver().vendor.statistics("9", ""), {"taskId": "8", "target": 5}
+    found = answered(call, statistics=[other, {"taskId": 9, "target": 7}])
+
+    assert found.targets == 7
+    with pytest.raises(NoVerdict):
+        answered(call, statistics=[other])
+
+
+@pytest.mark.parametrize(
+    ("call", "reply"),
+    [
+        ("review", {"data": [{"desc": "ok"}]}),
+        ("review", {"data": [{"taskId": None, "desc": "ok"}]}),
+        ("tag", {"data": [{"userid": "a"}]}),
+        ("tag", {"data": [{"userid": "a", "status": True}]}),
+        ("tag", {"data": [{"status": 1}]}),
+    ],
+)
+def test_a_reply_that_lacks_something_is_no_verdict(driver: Drivers, call: str, reply: dict[str, Any]) -> None:
+    """And no text such as "None" comes out of it."""
+    vendor: Any = driver().vendor
+    with pytest.raises(NoVerdict):
+        answered(vendor.review(["1"]) if call == "review" else vendor.tag("vip", ["a"]), **reply)
+
+
+def test_one_task_may_be_given_as_a_text(driver: Drivers) -> None:
+    """It is not taken apart."""
+    request = next(driver().vendor.review("998877").begin())
+
+    assert request.url.endswith("?taskIds=998877")
+
+
 @pytest.mark.parametrize("ids", [100, 101])
 def test_a_query_has_at_most_a_hundred_tasks(driver: Drivers, ids: int) -> None:
     """At the limit and one beyond; the commas are quoted in the URL."""
