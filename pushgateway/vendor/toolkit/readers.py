@@ -69,8 +69,9 @@ def count(value: object) -> int | None:
 
 
 def as_number(text: str) -> int | str:
-    """A text of at most 15 digits as a number, for a field that takes numbers; any other text as it is."""
-    return int(text) if _DIGITS.fullmatch(text) else text
+    """A text of at most 15 digits as a number, for a field that takes numbers; any other text as it is, and one that
+    begins with 0, which as a number would be another text."""
+    return int(text) if _DIGITS.fullmatch(text) and str(int(text)) == text else text
 
 
 def epoch_seconds(value: object, *, below: int = _LARGEST) -> float | None:

@@ -68,10 +68,12 @@ def test_counts_are_whole_numbers_within_limits(value: object, read: int | None)
 
 
 @pytest.mark.parametrize(
-    ("text", "sent"), [("100", 100), ("007", 7), ("9" * 15, 10**15 - 1), ("9" * 16, "9" * 16), ("a1", "a1"), ("", "")]
+    ("text", "sent"),
+    [("100", 100), ("007", "007"), ("0", 0), ("9" * 15, 10**15 - 1), ("9" * 16, "9" * 16), ("a1", "a1"), ("", "")],
 )
 def test_an_id_of_digits_may_be_sent_as_a_number(text: str, sent: int | str) -> None:
-    """At the limit of what every JSON parser keeps, and one digit more."""
+    """At the limit of what every JSON parser keeps, and one digit more; zeros in front are kept, because a login is
+    signed with the text."""
     assert as_number(text) == sent
 
 
