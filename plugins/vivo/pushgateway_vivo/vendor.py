@@ -184,7 +184,7 @@ class Vivo(SavedListVendor):
         """Category and class, which must fit, how it rings, the data as texts, the receipts."""
         category, quota = self.category_of(note), self.quota(note)
         classification = int(quota == "system")
-        if self.sheet.overrides(note).get("classification", classification) != classification:
+        if category and self.sheet.overrides(note).get("classification", classification) != classification:
             raise invalid('overrides["vivo"]["classification"]', f"does not fit {category}, which is of class {quota}")
         if self.receipt_id is not None and note.receipt_url is not None:
             raise unsupported("receipt_url", "vivo posts to the address in its console, because receipt_id is set")

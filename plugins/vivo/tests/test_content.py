@@ -151,6 +151,16 @@ def test_looks_that_vivo_lacks_are_left_out(driver: Drivers, fields: dict[str, A
             'overrides["vivo"]["classification"]: does not fit IM, which is of class system',
         ),
         (
+            {"overrides": {"vivo": {"classification": 2}}},
+            Reason.INVALID_NOTIFICATION,
+            'overrides["vivo"]["classification"]: must be one of 0, 1',
+        ),
+        (
+            {"overrides": {"vivo": {"classification": "1"}}},
+            Reason.INVALID_NOTIFICATION,
+            'overrides["vivo"]["classification"]: must be an int, is str',
+        ),
+        (
             {"overrides": {"vivo": {"category": "im"}}},
             Reason.INVALID_NOTIFICATION,
             'overrides["vivo"]["category"]: must be one of IM, ACCOUNT',
