@@ -185,6 +185,33 @@ def test_a_refused_renewal_is_not_repeated_for_five_minutes_either() -> None:
     assert values == {"access-1"}
 
 
+def test_a_refused_renewal_keeps_its_pause_when_the_old_token_is_refused_too() -> None:
+    """The fourth token that is refused within ten minutes pauses logins for a second; a longer pause stays."""
+
+    async def main() -> tuple[Any, int, float]:
+        tokens, login_server = fresh(), LoginServer(takes=0.0, lifetime=400.0)
+        for _ in range(3):
+            tokens.forget(KEY, await tokens.get(KEY, login_server))
+        await tokens.get(KEY, login_server)
+        login_server.fails = wrong_key
+        await asyncio.sleep(390.0)
+        old = await tokens.get(KEY, login_server)  # and a login in the background, which is refused
+        await asyncio.sleep(1.0)
+        tokens.forget(KEY, old)
+        refused_at = login_server.times[-1]
+        while now() < refused_at + 299.0:
+            said = await tried(tokens.get(KEY, login_server))
+            await asyncio.sleep(1.0)
+        return said, len(login_server.times), refused_at
+
+    said, logins, refused_at = run_virtual(main())
+
+    assert refused_at == 390.0
+    assert logins == 5
+    assert isinstance(said, Refused)
+    assert (said.reason, said.code) == (Reason.CREDENTIALS, "14")
+
+
 def test_a_renewal_that_fails_is_repeated_once_a_minute_at_most() -> None:
     """The old token is still valid, so nobody waits, no send fails, and the vendor gets few logins."""
 

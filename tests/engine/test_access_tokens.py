@@ -171,6 +171,23 @@ def test_a_wrong_clock_is_corrected_by_the_vendors_time(seed: int | None, offset
     assert run_virtual(main(), seed=seed) == ([0.0, offset, offset], "good")
 
 
+def test_a_token_made_by_a_wrong_time_is_forgotten_when_the_right_one_is_learned() -> None:
+    """Also where it has taken the place of the refused one; a difference of less than a second changes nothing."""
+
+    async def main() -> list[str]:
+        tokens, login_server = fresh(), LoginServer()
+        refused = await tokens.get(KEY, login_server)
+        tokens.forget(KEY, refused)
+        await tokens.get(KEY, login_server)  # as after a renewal in the background
+        tokens.learn_offset(KEY, 300.0)
+        tokens.forget(KEY, refused, contended=False)
+        third = await tokens.get(KEY, login_server)
+        tokens.learn_offset(KEY, 299.5)
+        return [third.value, (await tokens.get(KEY, login_server)).value]
+
+    assert run_virtual(main()) == ["access-3", "access-3"]
+
+
 @pytest.mark.parametrize(("offset", "logins"), [(None, 1), (5.0, 2)])
 def test_a_clock_that_cannot_be_corrected_is_a_refusal(offset: float | None, logins: int) -> None:
     """Without the vendor's time the clock cannot be corrected; a login that is refused again with it is not tried a

@@ -153,9 +153,11 @@ class AccessTokens:
         return None if held is None or self._is_to_be_renewed(key, held) else held
 
     def learn_offset(self, key: Key, offset: float) -> None:
-        """The vendor's clock is `offset` seconds ahead of ours."""
+        """The vendor's clock is `offset` seconds ahead of ours. An access token that was made by another time is
+        forgotten, also one that has just taken the place of the refused one."""
         if abs(offset - self.offsets.get(key, 0.0)) > SAME_TIME:
             self._report_offset(key, offset)
+            self._forget_held(key)
         self.offsets[key] = offset
 
     def forget(self, key: Key, access: AccessToken, *, contended: bool = True) -> None:
@@ -168,7 +170,7 @@ class AccessTokens:
         if held is None or held.access.value != access.value:
             return
         held.is_forgotten = True
-        self._held.pop(key, None)  # may expire between two looks at the clock
+        self._forget_held(key)
         if not contended:
             return
         now = self._monotonic()
@@ -179,7 +181,14 @@ class AccessTokens:
             detail = "access tokens are refused soon after each login; does another process log in with this key?"
             log.warning("%s: %s", self._named(key), detail)
             pause = min(FIRST_PAUSE * 2 ** (excess - 1), LONGEST_CONTENTION)
-            self._failures[key] = _Failure(Refused(Reason.UNAVAILABLE, detail=detail), now + pause, FIRST_PAUSE)
+            failure = self._failures.get(key)
+            if failure is None or failure.until < now + pause:  # a refused login's pause does not end earlier
+                self._failures[key] = _Failure(Refused(Reason.UNAVAILABLE, detail=detail), now + pause, FIRST_PAUSE)
+
+    def _forget_held(self, key: Key) -> None:
+        held = self._held.pop(key, None)  # may expire between two looks at the clock
+        if held is not None:
+            held.is_forgotten = True
 
     def drop(self, certificate_id: str) -> None:
         """The certificate changed or went: nothing learned about it counts any more, unless others share it."""

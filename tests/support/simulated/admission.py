@@ -11,6 +11,9 @@ from simulated.quotas import STORING
 from simulated.visits import App, Visit
 from simulated.wire import EXPIRED, SKEWED, Item
 
+AGAIN = 25.0
+"""Seconds in which a request whose access was refused goes again: a login may come between."""
+
 
 class Admission:
     """Sees every request of the day, when it is sent and when it has ended."""
@@ -26,6 +29,7 @@ class Admission:
         self._now = now
         self._wall = wall
         self._storing: set[tuple[object, ...]] = set()
+        self._refused_stores: dict[tuple[object, ...], float] = {}
         self._silent_broadcasts: set[tuple[str, ...]] = set()
         self._marked: dict[tuple[str, ...], object] = {}
 
@@ -56,6 +60,8 @@ class Admission:
             self._silent_broadcasts.add(tuple(visit.body))
         if visit.what == "store":
             self._storing.discard(_as_stored(visit))
+            if visit.code in (EXPIRED, SKEWED):
+                self._refused_stores[_as_stored(visit)] = self._now()
         if visit.ticket is not None:
             self._logins.end(visit.ticket, visit.code if has_verdict else None)
 
@@ -70,11 +76,19 @@ class Admission:
 
     def _admit_store(self, visit: Visit) -> None:
         app = visit.app
-        if _as_stored(visit) in self._storing:
+        if _as_stored(visit) in self._storing and not self._is_tried_again(visit):
             self._ledger.broken("B2", f"{app.name} stores {visit.body[0]} while it is being stored")
         self._storing.add(_as_stored(visit))
         if self._is_known_to_be_closed(visit, STORING):
             self._ledger.broken("Q2", f"{app.name} stores in {visit.region} although nothing is stored any more")
+
+    def _is_tried_again(self, visit: Visit) -> bool:
+        """Whether it may be a store of former settings, which goes again because its access was refused. A delivery
+        that began with those settings ends with them, while those of the new settings store for themselves."""
+        *what, gate = _as_stored(visit)
+        former = (one for one in self._refused_stores if list(one[:-1]) == what and one[-1] != gate)
+        found = next((one for one in former if self._now() - self._refused_stores[one] < AGAIN), None)
+        return found is not None and self._refused_stores.pop(found) is not None
 
     def _admit_push(self, visit: Visit, now: float) -> None:
         app = visit.app
