@@ -154,7 +154,7 @@ class Gateway:
         )
         self._verifier = ReceiptVerifier(self._lanes, self._emitter, self._rng, clock, self._traces)
         self._under_way = SupervisedTasks()
-        self._flows = set[Flow]()
+        self._flows = dict[Flow, None]()  # as a set, in the order in which they began
         self._enter = LoopBinding(self._bind).enter
         self._closing: asyncio.Task[None] | None = None
         self._ids: Ids  # made at the first call: there may be a fork before it
@@ -302,7 +302,7 @@ class Gateway:
         check_window(window)
         flow = Flow(self._enter(), window)
         flow.feed(pushes, lambda run, place: self._intake.take_each(run, flow, place))
-        self._flows.add(flow)
+        self._flows[flow] = None
         try:
             while outcomes := await flow.ready():
                 for outcome in outcomes:
@@ -310,7 +310,7 @@ class Gateway:
                     yield outcome
             await flow.fed()  # raises what the source raised
         finally:
-            self._flows.discard(flow)
+            del self._flows[flow]
             await flow.leave()
 
     async def broadcast(

@@ -68,7 +68,7 @@ class Lane:
         self.open_manner: object = None
         """What a push must have in common with that run to join it; see `Intake`."""
         self._endpoints: dict[str, Endpoint] = {}
-        self._retries: set[_Retry] = set()
+        self._retries: dict[_Retry, None] = {}  # as a set, in the order in which they began
         self._refusal: tuple[Reason, str] | None = None
         self._winds_up = False  # nothing is tried again
         self._is_over = False  # and nothing leaves
@@ -286,10 +286,10 @@ class Lane:
             retry.runs.append(run)
         if retry.runs:
             retry.timer = self._loop.call_at(when, self._try_again, retry)
-            self._retries.add(retry)
+            self._retries[retry] = None
 
     def _try_again(self, retry: _Retry) -> None:
-        self._retries.discard(retry)
+        self._retries.pop(retry, None)
         self.enqueue([run for run in retry.runs if is_wanted(run)])
 
     # The end
@@ -351,7 +351,7 @@ class Lane:
     async def _give_back(self, which: Callable[[_Retry], bool], *, queue: bool = True) -> None:
         waiting = self.queue.clear() if queue else []
         for retry in [retry for retry in self._retries if which(retry)]:
-            self._retries.discard(retry)
+            self._retries.pop(retry, None)
             if retry.timer is not None:
                 retry.timer.cancel()
             waiting += retry.runs

@@ -26,13 +26,13 @@ class SupervisedTasks:
     """The pieces of work of one gateway."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # as a set, in the order in which they began
 
     async def see_through(self, work: Coroutine[Any, Any, R]) -> R:
         """Its result. Cancelling this cancels the work; `aclose` lets this have the result all the same."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -41,7 +41,7 @@ class SupervisedTasks:
 
     async def aclose(self, grace: float) -> None:
         """Wait for up to `grace` seconds for what is there, then cut it off."""
-        tasks = set(self._tasks)
+        tasks = list(self._tasks)
         if not tasks:
             return
         await asyncio.wait(tasks, timeout=max(grace, 0.0))

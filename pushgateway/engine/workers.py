@@ -43,8 +43,8 @@ class Workers:
         self._most = connections
         self._work = work
         self._loop = asyncio.get_running_loop()
-        self._workers: set[asyncio.Task[None]] = set()
-        self._interruptible: set[asyncio.Task[None]] = set()
+        self._workers: dict[asyncio.Task[None], None] = {}  # as sets, in the order in which they began
+        self._interruptible: dict[asyncio.Task[None], None] = {}
         self._interrupted: set[asyncio.Task[None]] = set()
         self.called = False
         """What waits will be taken up before the loop's next turn is over; there is no need to call."""
@@ -83,11 +83,11 @@ class Workers:
     async def interruptible(self, wait: Awaitable[T]) -> T:
         """Wait for something that `interrupt` may cut short; for workers that hold no batch yet."""
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._interruptible.add(task)
+        self._interruptible[task] = None
         try:
             return await wait
         finally:
-            self._interruptible.discard(task)
+            del self._interruptible[task]
 
     def interrupt(self) -> None:
         """What workers wait for is of no use any more: begin anew."""
@@ -101,7 +101,7 @@ class Workers:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        workers, self._workers = list(self._workers), set()  # one that has not begun yet would not leave by itself
+        workers, self._workers = list(self._workers), {}  # one that has not begun yet would not leave by itself
         for worker in workers:
             worker.cancel()
         return workers
@@ -120,7 +120,7 @@ class Workers:
         work, free = self._work, max(0, self._most - len(self._workers))
         for _ in range(work.line.batches(work.settings.batch_size, free + self._about) - self._about):
             self._about += 1
-            self._workers.add(self._loop.create_task(self._run()))
+            self._workers[self._loop.create_task(self._run())] = None
 
     async def _run(self) -> None:
         self._about -= 1
@@ -141,7 +141,7 @@ class Workers:
             raise
         finally:
             # Here and not in a callback of the task: a push that comes in between must find the place free.
-            self._workers.discard(me)
+            self._workers.pop(me, None)
             self._interrupted.discard(me)
             if goes_on and self._work.line.size and not self._loop.is_closed():
                 self.call()

@@ -56,7 +56,7 @@ class _Pool:
         self.slots = Slots(connections)
         self.closed = False
         self.idle: list[Connection] = []
-        self.busy: set[Connection] = set()
+        self.busy: dict[Connection, None] = {}  # as a set, in the order in which they were taken
 
 
 class _OpenConnections:
@@ -78,7 +78,7 @@ class _OpenConnections:
             connection = pool.idle.pop()
             _, since = self._idle.pop(connection)
             if now - since < MAX_IDLE and connection.fresh:
-                pool.busy.add(connection)
+                pool.busy[connection] = None
                 return connection
             connection.close()
         return None
@@ -90,7 +90,7 @@ class _OpenConnections:
 
     def give_back(self, pool: _Pool, connection: Connection, now: float, *, keep: bool) -> None:
         """A connection is no longer in use. `keep`: it can be used for another request."""
-        pool.busy.discard(connection)
+        pool.busy.pop(connection, None)
         if not keep:
             connection.abort()
         elif pool.closed:
@@ -205,7 +205,7 @@ class Pools:
         if connection is None:
             ours.close_idle_over_limit()
             connection = await self._open(target)
-            mine.busy.add(connection)
+            mine.busy[connection] = None
         keep = False
         try:
             sending.write_to(connection)

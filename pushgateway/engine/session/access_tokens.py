@@ -105,7 +105,7 @@ class AccessTokens:
         self._rng = rng
         self._held: TLRUCache[Key, HeldToken] = TLRUCache(size, lambda _, held, __: held.expires, timer=monotonic)
         self._logins: dict[Key, asyncio.Task[AccessToken]] = {}
-        self._running: set[asyncio.Task[AccessToken]] = set()  # those of dropped certificates too
+        self._running: dict[asyncio.Task[AccessToken], None] = {}  # those of dropped certificates too
         self._failures: dict[Key, _Failure] = {}
         self.offsets: dict[Key, float] = {}
         """Seconds that the vendor's clock is ahead of ours, as far as it was learned; a plain attribute, because it is
@@ -233,12 +233,12 @@ class AccessTokens:
             self.join(key[0], key)
         task = asyncio.get_running_loop().create_task(self._login(key, login))
         self._logins[key] = task
-        self._running.add(task)
+        self._running[task] = None
         task.add_done_callback(lambda done: self._finish(key, done))
         return task
 
     def _finish(self, key: Key, task: asyncio.Task[AccessToken]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         current = self._logins.get(key) is task
         if current:
             del self._logins[key]
