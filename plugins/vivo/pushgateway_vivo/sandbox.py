@@ -10,7 +10,8 @@ is an option:
 - with which code the dead token of a single push comes (`invalid_code`), and a list of which all are dead (`all_dead`);
   whether a phone whose user switched notifications off is named with status 2, or reported by receipt (`muted`);
 - receipts of the new or the old style (`receipts`);
-- whether the call for taking back exists (`recall`), and what a check of tokens answers (`check`).
+- whether the call for taking back exists (`recall`), and what a check of tokens answers (`check`);
+- whether a content is refused when its class is closed, or only its messages are (`closed_saves`).
 
 Off unless it is switched on, because tests and demos run at any time and repeat their texts: the hours of operational
 messages (`hours`), identical operational texts (`duplicates`), texts that look like tests (`patterns`).
@@ -127,6 +128,7 @@ class VivoSandbox(RuledSandbox):
         "all_dead": one_of("0", "10302"),
         "check": one_of("lists", "nothing"),
         "class": one_of(0, 1),
+        "closed_saves": truth(),
         "counting": one_of("points", "utf16", "2020"),
         "daily_broadcasts": count(),
         "daily_operational": count(),
@@ -386,6 +388,8 @@ class VivoSandbox(RuledSandbox):
     def _save(self, fields: Fields) -> Response:
         content = self._content(fields)
         if not self._is_test(content):
+            if self.chosen["closed_saves"]:
+                self._check_open(content)
             self._take("saves", 1)
         task_id = self._new_task(content)
         self._contents.put(task_id, content)
@@ -419,6 +423,7 @@ class VivoSandbox(RuledSandbox):
         is_tags = self.asked.operation == "tags"
         phones = self._tagged(fields.get("tagExpression")) if is_tags else self.tokens
         if not (is_tags or self._is_test(content)):
+            self._check_open(content)
             self._take("broadcasts", 1)
         self._admit(content, len(phones))
         task_id = self._new_task(content)
@@ -448,20 +453,28 @@ class VivoSandbox(RuledSandbox):
 
     def _take(self, name: str, number: int) -> None:
         """Count against a number of the day. Raises `CallRefused` if nothing is left."""
-        if self._totals.left(name) == 0:
-            raise CallRefused(_TOTALS[name])
+        self._check_left(name)
         self._totals.use(number, name)
 
-    def _admit(self, content: Fields, number: int) -> None:
-        """Raise `CallRefused` for a message that vivo takes at no time, not now or not today."""
-        self._speed.use(number)
-        if self._is_test(content):
-            return
+    def _check_left(self, name: str) -> None:
+        """Raise `CallRefused` if nothing is left of a number of the day."""
+        if self._totals.left(name) == 0:
+            raise CallRefused(_TOTALS[name])
+
+    def _check_open(self, content: Fields) -> None:
+        """Raise `CallRefused` for a message of a class that vivo does not take now or today."""
         kind = self._class(content)
         hour = (self.clock() / 3600 + 8) % 24
         if kind == _OPERATIONAL and self.chosen["hours"] and not 7 <= hour < 23:
             raise CallRefused("10071")
-        self._take(kind, number)
+        self._check_left(kind)
+
+    def _admit(self, content: Fields, number: int) -> None:
+        """Count messages. Raises `CallRefused` for those of a class that vivo does not take now or today."""
+        self._speed.use(number)
+        if not self._is_test(content):
+            self._check_open(content)
+            self._take(self._class(content), number)
 
     def _push(self, targets: Mapping[str, str], content: Fields, task_id: str, operation: str) -> list[dict[str, Any]]:
         """Push to these phones, given by what the request names them. Returns the invalid users of the reply."""

@@ -88,6 +88,31 @@ def test_a_used_up_number_of_contents_costs_no_push() -> None:
     assert one.calls == {"save": 1, "send": 5}
 
 
+@pytest.mark.parametrize("options", [{"daily_operational": 0}, {"hours": True}])
+def test_a_content_of_a_closed_class_closes_its_class_only(options: dict[str, Any]) -> None:
+    """Whether vivo refuses it when it is saved, or its messages only: chats are still sent as lists, and one push shows
+    that the class is closed."""
+
+    async def main(closed_saves: bool) -> Any:
+        one = Setting(closed_saves=closed_saves, **options)
+        await asyncio.sleep((22 * 3600 - (one.clock() % 86_400)) % 86_400)  # six in the morning in China
+        async with one.gateway as gateway:
+            refused = await gateway.multicast(one.phones, OFFER)
+            asked = one.calls
+            again = await gateway.multicast(one.phones, OFFER)
+            assert one.calls == asked
+            await asyncio.sleep(10)
+            return one, [*refused, *again], await gateway.multicast(one.phones, CHAT)
+
+    for closed_saves in (False, True):
+        one, refused, chats = run(main(closed_saves))
+
+        assert {outcome.reason for outcome in refused} == {Reason.QUOTA_EXCEEDED}
+        assert all(outcome.ok for outcome in chats)
+        assert one.calls["save"] == 2
+        assert one.calls["list"] == (1 if closed_saves else 2)
+
+
 def test_a_used_up_number_of_broadcasts_costs_no_push() -> None:
     """Neither to one phone nor to a list of tokens, and no broadcast to tags."""
 

@@ -43,6 +43,8 @@ from pushgateway.vendor.toolkit.requests import JSON, in_body
 
 LISTS: Final = frozenset({AudienceKind.TOKENS, AudienceKind.ALIASES})
 """The audiences that are sent as lists."""
+BRIEFLY: Final = 10.0
+"""Seconds, in which a push that goes alone has its reply."""
 _PLURAL: Final = {"token": "tokens", "alias": "aliases"}
 
 
@@ -51,7 +53,8 @@ _PLURAL: Final = {"token": "tokens", "alias": "aliases"}
 class SavedListVendor(SharedVendor):
     """A `SharedVendor` with lists of tokens and aliases for a saved content.
 
-    The rules have the operations `send`, `save` and `list`, and the numbers `batch_size`, `batch_least` (targets of a
+    The rules have the operations `send`, `save` and `list`, `scope = "saved"` for the codes of a saved content that is
+    not known and of a used up number of saved contents, and the numbers `batch_size`, `batch_least` (targets of a
     list), `alias_characters` and `saved_lifetime` (seconds).
     """
 
@@ -103,8 +106,18 @@ class SavedListVendor(SharedVendor):
         return in_body(request, self.names["request_id"], stable_key(f"{now}{request.content.decode()}", 32))
 
     def save_push(self, notification: Notification, callback: CallBack | None, region: str) -> Exchange[Saved]:
-        """Store a content for lists of tokens."""
-        return self._store(self.build(notification, callback=callback))
+        """Store a content for lists of tokens.
+
+        A refusal for the quota of its pushes, whose code is not about what is saved (`scope = "saved"`), says nothing
+        of other contents: saving is closed for `BRIEFLY` only. The pushes go alone meanwhile, and the refusal of the
+        first one closes their quota.
+        """
+        try:
+            return (yield from self._store(self.build(notification, callback=callback)))
+        except Refused as refused:
+            if refused.reason is not Reason.QUOTA_EXCEEDED or refused.about == "saved":
+                raise
+            raise Refused(refused.reason, refused.code, refused.message, BRIEFLY, refused.detail) from None
 
     def _store(self, content: Content) -> Exchange[Saved]:
         response = yield self.with_fields("save", content.json(self.names["beside"]), {})

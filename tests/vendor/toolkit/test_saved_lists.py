@@ -48,6 +48,8 @@ S = { title = "s" }
 0 = { reason = "accepted", meaning = "sent", dialects = ["v"], SEEN }
 3 = { reason = "UNREGISTERED", scope = "target", meaning = "dead", dialects = ["v"], SEEN }
 4 = { reason = "INVALID_NOTIFICATION", scope = "content", meaning = "wrong text", dialects = ["v"], SEEN }
+5 = { reason = "QUOTA_EXCEEDED", meaning = "all messages are used up", dialects = ["v"], SEEN }
+6 = { reason = "QUOTA_EXCEEDED", scope = "saved", meaning = "all contents are used up", dialects = ["v"], SEEN }
 [target_codes]
 dead = { reason = "UNREGISTERED", scope = "target", meaning = "dead", dialects = ["v"], SEEN }
 [dialects.v]
@@ -239,6 +241,18 @@ def test_a_content_is_saved_with_its_receipts() -> None:
     with pytest.raises(Refused) as refused:
         carried(Acme().save_push(NOTE, None, ""), {"code": 4})
     assert refused.value.about == "content"
+
+
+@pytest.mark.parametrize(("code", "pause"), [(5, 10.0), (6, None)])
+def test_a_save_that_is_refused_for_the_quota_of_its_pushes_closes_saving_briefly(
+    code: int, pause: float | None
+) -> None:
+    """The pushes go alone and show that their quota is closed; the number of saved contents is closed for the day."""
+    with pytest.raises(Refused) as refused:
+        carried(Acme().save_push(NOTE, None, ""), {"code": code})
+
+    assert (refused.value.reason, refused.value.code) == (Reason.QUOTA_EXCEEDED, str(code))
+    assert refused.value.retry_after == pause
 
 
 def test_a_request_that_sends_has_an_id_by_its_time_if_it_has_none() -> None:
