@@ -127,8 +127,8 @@ class CodeTable:
             return kind(reason, reply.code, short(reply.message), None, detail, about="target")
         pause = self.pause(reply.code, response.retry_after)
         now = response.received_at if response.date is None else response.date
-        if pause is None and row is not None and row.hours and now is not None:
-            pause = seconds_closed(row.hours, now)
+        if row is not None and row.hours and now is not None:  # a `Retry-After` counts as 300 seconds at most
+            pause = max(pause or 0.0, seconds_closed(row.hours, now))
         return kind(reason, reply.code, short(reply.message), pause, detail, about="" if row is None else row.about)
 
     def login_refusal(self, reply: Reply, response: Response) -> Refused | NoVerdict:

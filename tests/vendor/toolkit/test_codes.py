@@ -98,7 +98,9 @@ def test_hours_begin_after_so_many_seconds(hours: str, time: float, seconds: flo
 
 
 def test_a_code_about_hours_says_when_they_begin() -> None:
-    """By the vendor's clock, else by ours; not by either, the core closes the quota until midnight."""
+    """By the vendor's clock, else by ours; not by either, the core closes the quota until midnight. A `Retry-After`, of
+    which 300 seconds are read at most, makes the time longer, but not shorter: to ask again every few seconds would
+    cost quota, and 0 would mean until midnight."""
     codes = CodeTable({**ROWS, "71": row("QUOTA_EXCEEDED", hours="07:00-23:00")}, code="result")
 
     def pause(response: Response) -> float | None:
@@ -109,7 +111,9 @@ def test_a_code_about_hours_says_when_they_begin() -> None:
     assert pause(reply(71, date="Sun, 29 Nov 2026 22:00:00 GMT")) == 3600
     assert pause(attrs.evolve(reply(71), received_at=MIDNIGHT + 6 * 3600)) == 3600
     assert pause(reply(71)) is None
-    assert pause(reply(71, date="Sun, 29 Nov 2026 22:00:00 GMT", retry_after="5")) == 5
+    assert pause(reply(71, date="Sun, 29 Nov 2026 22:00:00 GMT", retry_after="5")) == 3600
+    assert pause(reply(71, date="Sun, 29 Nov 2026 22:00:00 GMT", retry_after="0")) == 3600
+    assert pause(reply(71, date="Sun, 29 Nov 2026 22:59:00 GMT", retry_after="300")) == 300
 
 
 @pytest.mark.parametrize("code", [100, 101])
