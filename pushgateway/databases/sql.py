@@ -200,11 +200,13 @@ class SqlDatabase:
         return f"SqlDatabase({self.name!r})"
 
 
+@safe_repr
 @attrs.frozen(eq=False)
 class _Done(Generic[T]):
     value: T
 
 
+@safe_repr
 @attrs.frozen(eq=False)
 class _Failed:
     error: StoreError
