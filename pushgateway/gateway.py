@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
@@ -451,6 +451,13 @@ class Gateway:
     def certificates(self) -> tuple[Certificate, ...]:
         """The set in use."""
         return self._lanes.certificates
+
+    def deduplicates(self, certificate_id: int | str) -> bool | Literal["message"]:
+        """Whether repeats of one dedupe id are dropped, so that a push whose outcome is not known may be sent again:
+        True: by the vendor. "message": by the phone, which drops repeats of one message (`Notification.dedupe_id`).
+        False: not at all, or there is no such certificate, or the gateway is closed."""
+        self._enter()
+        return self._lanes.deduplicates(as_certificate_id(certificate_id))
 
     # Questions: nothing here waits, sends or changes anything, and any thread may ask, before the first call too
 

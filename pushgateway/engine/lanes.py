@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from typing import Literal
 
 import attrs
 
@@ -158,6 +159,10 @@ class Lanes:
         if isinstance(vendor, PluginError):
             return Reason.CREDENTIALS, str(vendor)
         return None
+
+    def deduplicates(self, key: str) -> bool | Literal["message"]:
+        """As the vendor of a certificate has it; False if there is none."""
+        return False if self.obstacle(key) else self.lane(key).settings.vendor.deduplicates
 
     def lane(self, key: str) -> Lane:
         """The lane of a certificate to which there is no obstacle."""
