@@ -6,11 +6,13 @@ The result of a push is never an exception: it is an `Outcome`. `PushFailed` is 
 
     PushgatewayError
     ├── FieldError          (ValueError)    a value the host gave is wrong; names the field and what would be right
+    │   └── IdConflict                      a dedupe id was put into the outbox before with another content
     ├── ConfigError         (ValueError)    certificates or settings are wrong; `problems` lists every one
     ├── PluginError                         a brand has no usable plug-in; says what to install or remove
     ├── LoopError           (RuntimeError)  the gateway is used in a second event loop, after a fork, or sync in async
     ├── StoreError                          a database cannot be used now: unreachable, locked, damaged; says which
     │   └── StoreFull                       it has no space left; nothing was stored
+    │       └── OutboxFull                  the same of the outbox
     ├── PushFailed                          only from `Outcome.raise_for_failure()`; `outcome` is the value
     └── ExchangeError                       between plug-in and core; hosts never see these
         ├── NoVerdict                       no readable reply came

@@ -23,6 +23,7 @@ LAYERS = {
     "brands": 6,
     "config": 6,
     "sync": 6,
+    "outbox": 6,
     "receipts": 6,
     "testing": 6,
     "abilities": 7,

@@ -28,6 +28,7 @@ from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt, ReceiptKind
 from pushgateway.model.secret import Secret
 from pushgateway.observe import events
+from pushgateway.outbox import IdConflict
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
 PUSH = Push(
@@ -71,6 +72,8 @@ def an_error(kind: type[PushgatewayError]) -> PushgatewayError:
         made = kind(REFUSED)
     elif issubclass(kind, ConfigError):
         made = kind(["one", "two"])
+    elif issubclass(kind, IdConflict):
+        made = kind(["id-1", "id-2"])
     elif issubclass(kind, FieldError):
         made = kind("Notification.ttl", "must be right")
     else:

@@ -1,0 +1,234 @@
+"""Pushes and outcomes as JSON texts, and back: what an outbox stores.
+
+Pure. Every field of a push is kept, fields with their default value by being left out. A text has the number of its
+form; one of another form, or with a field that this program does not know, is not read in part: it raises `Unreadable`,
+and the worker makes a dead letter of it. Used by `outbox` and `worker`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
+
+import attrs
+
+from pushgateway.model.appearance import Alert, Badge, Button
+from pushgateway.model.click import CLICKS, ClickAction
+from pushgateway.model.errors import FieldError
+from pushgateway.model.frozen import freeze_json
+from pushgateway.model.intent import Intent, Priority
+from pushgateway.model.notification import Network, Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
+from pushgateway.model.secret import safe_repr
+from pushgateway.outbox.store import Leased
+
+FORM: Final = 1
+"""The form that is written, and the only one that is read."""
+
+
+class Unreadable(Exception):
+    """A stored text that this program cannot read as a whole. The message quotes nothing of it."""
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def _bytes(value: object) -> bytes:
+    text = _json(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # a title with half of a surrogate pair, which only the escapes of JSON can carry
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+# Notifications
+
+_CLICKS: Final[Mapping[str, Any]] = {kind.__name__: kind for kind in CLICKS}
+
+
+def _encode_click(click: ClickAction) -> list[str]:
+    return [type(click).__name__, *attrs.astuple(click)]
+
+
+def _decode_click(given: list[str]) -> ClickAction:
+    name, *values = given
+    click: ClickAction = _CLICKS[name](*values)
+    return click
+
+
+_ENCODED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "click": _encode_click,
+    "network": attrgetter("value"),
+    "show_from": datetime.isoformat,
+    "show_until": datetime.isoformat,
+    "intent": attrgetter("value"),
+    "badge": lambda badge: [badge.how, badge.number],
+    "alert": attrgetter("value"),
+    "buttons": lambda buttons: [[button.text, _encode_click(button.click)] for button in buttons],
+}
+"""By field of a notification: its value as JSON. The values of the other fields are JSON already."""
+_DECODED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "click": _decode_click,
+    "network": Network,
+    "show_from": datetime.fromisoformat,
+    "show_until": datetime.fromisoformat,
+    "intent": Intent,
+    "badge": lambda given: Badge(*given),
+    "alert": Alert,
+    "buttons": lambda given: tuple(Button(text, _decode_click(click)) for text, click in given),
+}
+_FIELDS: Final = tuple(field.name for field in attrs.fields(Notification))
+_DEFAULTS: Final = tuple(attrgetter(*_FIELDS)(Notification("", "")))
+_VALUES: Final[Callable[[Notification], tuple[Any, ...]]] = attrgetter(*_FIELDS)
+
+
+def _notification_fields(notification: Notification) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value, default in zip(_FIELDS, _VALUES(notification), _DEFAULTS, strict=True):
+        if value is not default and value != default:
+            fields[name] = _ENCODED[name](value) if name in _ENCODED else value
+    return fields
+
+
+def _read_notification(given: Mapping[str, Any]) -> Notification:
+    unknown = sorted(given.keys() - set(_FIELDS))
+    if unknown:
+        raise Unreadable(f"a field of the notification is not known: {', '.join(unknown)}")
+    fields = {name: _DECODED[name](value) if name in _DECODED else value for name, value in given.items()}
+    return Notification(fields.pop("title", ""), fields.pop("body", ""), **fields)
+
+
+# Pushes
+
+
+def encode_push(push: Push) -> bytes:
+    """The notification and the options of a push. Its push token, dedupe id, priority and context are stored beside
+    it; a `callback` is the gateway's and not stored."""
+    content: dict[str, Any] = {"form": FORM, "notification": _notification_fields(push.notification)}
+    if push.timeout is not None:
+        content["timeout"] = push.timeout
+    if not push.coalesce:
+        content["coalesce"] = False
+    return _bytes(content)
+
+
+@safe_repr
+@attrs.frozen
+class Content:
+    """What `encode_push` has written."""
+
+    notification: Notification
+    timeout: float | None
+    coalesce: bool
+
+
+def decode_content(text: bytes) -> Content:
+    """Raises `Unreadable`."""
+    try:
+        return _read_content(json.loads(text))
+    except Unreadable:
+        raise
+    except FieldError as wrong:
+        raise Unreadable(str(wrong)) from None
+    except Exception as wrong:  # whatever a damaged text leads to; its message may quote the text
+        raise Unreadable(f"is damaged ({type(wrong).__name__})") from None
+
+
+def _read_content(given: dict[str, Any]) -> Content:
+    form = given.pop("form")
+    if form != FORM:
+        raise Unreadable(f"was written in form {str(form)[:20]}, this program reads form {FORM}")
+    notification = _read_notification(given.pop("notification"))
+    content = Content(notification, given.pop("timeout", None), given.pop("coalesce", True))
+    if given:
+        raise Unreadable(f"a field of the push is not known: {', '.join(sorted(given))}")
+    return content
+
+
+def push_of(content: Content, entry: Leased, push_token: PushToken, timeout: float) -> Push:
+    """The push of an entry, which must have its outcome within `timeout` seconds, or sooner if it says so itself.
+    Raises `Unreadable`."""
+    try:
+        return Push(
+            push_token,
+            content.notification,
+            timeout=timeout if content.timeout is None else min(timeout, content.timeout),
+            coalesce=content.coalesce,
+            dedupe_id=entry.dedupe_id,
+            priority=_PRIORITIES[entry.priority],
+            context=decode_context(entry.context),
+        )
+    except (FieldError, ValueError, LookupError) as wrong:
+        said = str(wrong) if isinstance(wrong, FieldError) else f"is damaged ({type(wrong).__name__})"
+        raise Unreadable(said) from None
+
+
+_PRIORITIES: Final = {priority.value: priority for priority in Priority}
+
+
+def encode_context(context: object) -> bytes | None:
+    """A context, which must be what JSON can hold: it has to outlive this process. Raises `FieldError`."""
+    if context is None:
+        return None
+    if type(context) is str or type(context) is int:
+        return _bytes(context)
+    return _bytes(freeze_json("Push.context", {"it": context})["it"])
+
+
+def decode_context(text: bytes | None) -> Any:
+    """The context; a tuple has become a list."""
+    return None if text is None else json.loads(text)
+
+
+# Outcomes
+
+_OUTCOME_FIELDS: Final = (
+    *("status", "reason", "message_id", "vendor_code", "vendor_message", "detail", "retry_after", "attempts"),
+    *("truncated", "omitted", "possible_duplicate", "repeated", "handle"),
+)
+"""The fields that are stored. Push token, dedupe id and context are those of the push."""
+_OUTCOME_VALUES: Final[Callable[[Outcome], tuple[Any, ...]]] = attrgetter(*_OUTCOME_FIELDS)
+_ACCEPTED: Final = Status.ACCEPTED
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """An outcome, without what the push has itself."""
+    status, reason, *others = _OUTCOME_VALUES(outcome)
+    fields: dict[str, Any] = {"status": status.value}
+    if status is not _ACCEPTED:
+        fields["reason"] = reason.value
+    for name, value in zip(_OUTCOME_FIELDS[2:], others, strict=True):
+        if value is not None and value != () and value is not False and value != "":
+            fields[name] = value
+    return _bytes(fields)
+
+
+def decode_outcome(text: bytes, push_token: PushToken, dedupe_id: str, context: object) -> Outcome:
+    """The outcome of this push. A text that is damaged or unknown gives `UNKNOWN` / `NO_VERDICT` with a detail: the
+    push has ended, and what became of it cannot be read any more."""
+    try:
+        given = json.loads(text)
+        return Outcome(
+            push_token=push_token,
+            status=Status(given.pop("status")),
+            reason=Reason(given.pop("reason")) if "reason" in given else None,
+            truncated=tuple(given.pop("truncated", ())),
+            omitted=tuple(given.pop("omitted", ())),
+            dedupe_id=dedupe_id,
+            context=context,
+            **given,
+        )
+    except Exception:
+        return Outcome(
+            push_token=push_token,
+            status=Status.UNKNOWN,
+            reason=Reason.NO_VERDICT,
+            detail="the stored outcome cannot be read",
+            dedupe_id=dedupe_id,
+            context=context,
+        )

@@ -1,0 +1,468 @@
+"""`Worker`: leases what is due, sends it through the gateway, settles each push by itself, and hands over the results.
+
+Three tasks: one leases and starts a `gateway.stream` for each lease, one settles outcomes (as many as are known by then
+in one transaction), one hands over results. When the store does not work, nothing more is leased, and the outcomes that
+are known wait in memory, no more than were leased. What a worker holds is sent again by another one if it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import math
+from collections import Counter, OrderedDict, deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing, suppress
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias
+
+import attrs
+
+from pushgateway.gateway import Gateway
+from pushgateway.model.checks import check_count, check_seconds
+from pushgateway.model.errors import FieldError, LoopError, StoreError
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason
+from pushgateway.model.secret import safe_repr, where
+from pushgateway.outbox.content import Content, Unreadable, decode_content, decode_context, encode_outcome, push_of
+from pushgateway.outbox.outbox import HANDED_OVER, Outbox, Result
+from pushgateway.outbox.store import Ask, Done, Later, Leased, SettleTimes
+from pushgateway.outbox.verdicts import Rules, UnknownPolicy, Verdict, before_sending, judge, unreadable
+
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[Sequence[Result]], Awaitable[None]]
+"""Takes results. When it returns, the outbox forgets them; when it raises, they are handed over again later."""
+
+AT_ONCE: Final = 500
+"""Results in one call of a handler, and rows in one step of housekeeping, at most."""
+WAITING_RESULTS: Final = 10_000
+"""Results that may wait in memory for a handler; others wait in the store."""
+CONTENTS: Final = 1000
+"""Notifications that are kept read, because many pushes have the same."""
+JUMP: Final = 5.0
+"""Seconds by which the clock must be ahead of the event loop's to count as a jump."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
+"""Seconds between tries when the store or the handler does not work; each pause is twice the one before."""
+
+
+@safe_repr
+class Worker:
+    """Sends what is in an outbox, from `async with` (or `start`) until `aclose`."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        gateway: Gateway,
+        *,
+        results: Handler | Literal["table"] | None = None,
+        unknown: UnknownPolicy = "repeat",
+        unknown_by_certificate: Mapping[str, UnknownPolicy] | None = None,
+        timeout: float = 30.0,
+        lease: float = 120.0,
+        at_once: int = 500,
+        newest_first: bool = False,
+        give_up_after: float = 3 * 86_400.0,
+        most_lost: int = 5,
+        poll: float = 1.0,
+    ) -> None:
+        """`results`: an async function that gets each `Result` at least once (a `Webhook` is one); "table": they wait
+        for `Outbox.results`; None: only dead letters are kept. `unknown`: what becomes of a push that may have been
+        sent, because there was no verdict or its worker was killed, at a vendor that does not drop repeats: "repeat" or
+        "give_up"; `unknown_by_certificate` for single certificate ids. A vendor that drops repeats always gets it again
+        under the same id. `timeout`: seconds for one try. `lease`: seconds after which another worker takes over what
+        this one has not settled. `at_once`: pushes of one certificate in the gateway at a time, about. `newest_first`:
+        after a long outage the newest pushes are sent before the old ones. `give_up_after`: seconds since `put` after
+        which a push without `expires` becomes a dead letter. `most_lost`: leases in a row that may end without an
+        outcome before a push becomes a dead letter, because it may be what kills workers. `poll`: seconds between two
+        looks at the store when there is nothing to do.
+
+        Raises `FieldError`.
+        """
+        for name, seconds in (("timeout", timeout), ("lease", lease), ("give_up_after", give_up_after), ("poll", poll)):
+            check_seconds(f"Worker.{name}", seconds, optional=False)
+        check_count("Worker.at_once", at_once)
+        check_count("Worker.most_lost", most_lost)
+        if lease < 2 * timeout:
+            raise FieldError("Worker.lease", "must be at least twice the timeout, so that an outcome comes in time")
+        for policy in (unknown, *(unknown_by_certificate or {}).values()):
+            if policy not in ("repeat", "give_up"):
+                raise FieldError("Worker.unknown", 'must be "repeat" or "give_up"')
+        if results is not None and results != "table" and not callable(results):
+            raise FieldError("Worker.results", 'must be an async function, "table" or None')
+        self._outbox, self._gateway = outbox, gateway
+        self._keep = results is not None
+        self._handler = results if callable(results) else None
+        self._unknown, self._unknown_by = unknown, dict(unknown_by_certificate or {})
+        self._timeout, self._lease_seconds, self._at_once, self._poll = timeout, lease, at_once, poll
+        self._newest_first = newest_first
+        self._rules = Rules(give_up_after=give_up_after, most_lost=most_lost)
+        self._held: dict[str, Leased] = {}
+        self._counts: Counter[tuple[str, int]] = Counter()
+        self._known: list[tuple[str, Outcome | Verdict]] = []
+        self._results: deque[Result] = deque()
+        self._contents: OrderedDict[tuple[bytes, int], Content] = OrderedDict()
+        self._streams: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._suspect: str | None = None
+        self._handing_over = False
+        self._offset: float | None = None
+        self._no_take_over_until = 0.0
+        self._stopping = False
+        self._store_works = _Trouble("the outbox cannot be used", "the outbox works again")
+        self._handler_works = _Trouble("results cannot be handed over", "results are handed over again")
+        self._to_lease, self._to_settle, self._to_hand_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._progress = asyncio.Event()
+        """Something was settled or handed over."""
+        self._stop_listening: Callable[[], None] = lambda: None
+
+    @property
+    def is_healthy(self) -> bool:
+        """False while the store or the handler of results does not work."""
+        return self._store_works.is_over and self._handler_works.is_over
+
+    @property
+    def held(self) -> int:
+        """Number of pushes that this worker has leased and not settled."""
+        return len(self._held)
+
+    # Life
+
+    def start(self) -> None:
+        """Begin. The outbox and the gateway must stay open until `aclose`."""
+        if self._tasks:
+            return
+        self._stop_listening = self._outbox.listen(self._to_lease.set)
+        loop = asyncio.get_running_loop()
+        parts: list[Coroutine[Any, Any, None]] = [self._lease_all(), self._settle_all(), self._clean_up()]
+        if self._handler is not None:
+            parts.append(self._hand_over_all(self._handler))
+        self._tasks = [loop.create_task(part) for part in parts]
+
+    async def aclose(self, grace: float = 10.0) -> None:
+        """Lease nothing more, and wait up to `grace` seconds for the outcomes of what is being sent, until they are
+        settled and handed over. What has none by then is leased again, here or elsewhere, when its lease has ended."""
+        self._stopping = True
+        self._stop_listening()
+        self._to_lease.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self._tasks and (self._streams or self._held or self._results or self._handing_over):
+                    self._progress.clear()
+                    await self._progress.wait()
+        for task in (*self._tasks, *self._streams):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._streams, return_exceptions=True)
+        self._tasks = []
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # Leasing
+
+    async def _lease_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked = -math.inf  # when a suspect was looked for
+        while not self._stopping:
+            self._to_lease.clear()
+            leased = await self._lease(suspect=False)
+            may_look = self._suspect is None and loop.time() >= looked + self._poll
+            # At once again if there was one: after a machine has failed, many have lost their workers.
+            if may_look and not await self._lease(suspect=True):
+                looked = loop.time()
+            if not self._store_works.is_over:
+                await self._store_works.pause()
+            elif not leased:
+                await _wait(self._to_lease, self._poll)
+
+    async def _lease(self, *, suspect: bool) -> int:
+        """Lease what may be held in addition, or one suspect, and begin to send it. Returns how many were leased."""
+        try:
+            now = await self._outbox.now()
+            ask = Ask(
+                lease=self._outbox.rng.getrandbits(62) + 1,
+                now=now,
+                until=now + self._lease_seconds,
+                most=self._at_once,
+                held=self._counts,
+                newest_first=self._newest_first,
+                take_over=self._may_take_over(now),
+                suspect=suspect,
+            )
+            leased = await self._outbox.store.lease(ask)
+        except StoreError as trouble:
+            self._store_works.note(str(trouble))
+            return 0
+        self._store_works.end()
+        self._begin(leased, now, suspect=suspect)
+        return len(leased)
+
+    def _may_take_over(self, now: float) -> bool:
+        """Whether a lease that has ended by the clock has really ended. After a jump of the clock it may belong to a
+        worker that is alive, so for one lease's time nothing is taken over."""
+        monotonic = asyncio.get_running_loop().time()
+        offset, self._offset = self._offset, now - monotonic
+        if offset is not None and self._offset - offset > JUMP:
+            self._no_take_over_until = monotonic + self._lease_seconds
+        return monotonic >= self._no_take_over_until
+
+    def _begin(self, leased: Sequence[Leased], now: float, *, suspect: bool) -> None:
+        pushes = []
+        for entry in leased:
+            held = self._held.get(entry.dedupe_id)
+            if held is not None:  # its lease ended before it could be settled: it is still this worker's
+                self._held[entry.dedupe_id] = held._replace(lease=entry.lease)
+                continue
+            self._held[entry.dedupe_id] = entry
+            self._counts[entry.certificate_id, entry.priority] += 1
+            if suspect:
+                self._suspect = entry.dedupe_id
+            push = self._push(entry, now)
+            if push is not None:
+                pushes.append(push)
+        if pushes:
+            task = asyncio.get_running_loop().create_task(self._send(pushes))
+            self._streams.add(task)
+            task.add_done_callback(self._streams.discard)
+
+    def _push(self, entry: Leased, now: float) -> Push | None:
+        """The push of an entry; None if it has ended without one."""
+        push_token = PushToken(entry.certificate_id, entry.token)
+        kind = self._gateway.deduplicates(entry.certificate_id)
+        verdict = before_sending(
+            entry, push_token, deduplicates=bool(kind), unknown=self._policy(entry.certificate_id), rules=self._rules
+        )
+        if verdict is None:
+            left = self._timeout if entry.expires is None else max(min(self._timeout, entry.expires - now), 0.001)
+            try:
+                return push_of(self._content(entry, named=kind == "message"), entry, push_token, left)
+            except Unreadable as wrong:
+                verdict = Verdict(unreadable(entry, push_token, str(wrong)), dead=True)
+        self._know(entry.dedupe_id, verdict)
+        return None
+
+    def _content(self, entry: Leased, *, named: bool) -> Content:
+        """The content of an entry. Equal contents are one object, so that the gateway encodes it once. `named`: the
+        phone drops repeats of one message id, so the message has one that stays the same whenever it is sent."""
+        key = (entry.content, entry.lot if named else 0)
+        content = self._contents.pop(key, None)
+        if content is None:
+            content = decode_content(entry.content)
+            if named and not content.notification.dedupe_id:
+                note = attrs.evolve(content.notification, dedupe_id=_message_id(entry))
+                content = attrs.evolve(content, notification=note)
+        self._contents[key] = content
+        if len(self._contents) > CONTENTS:
+            self._contents.popitem(last=False)
+        return content
+
+    def _policy(self, certificate_id: str) -> UnknownPolicy:
+        return self._unknown_by.get(certificate_id, self._unknown)
+
+    # Sending and settling
+
+    async def _send(self, pushes: Sequence[Push]) -> None:
+        without = {push.dedupe_id for push in pushes}
+        try:
+            async with aclosing(self._gateway.stream(pushes, window=len(pushes))) as outcomes:
+                async for outcome in outcomes:
+                    without.discard(outcome.dedupe_id)
+                    self._know(outcome.dedupe_id, outcome)
+        except LoopError as wrong:
+            log.error("the outbox's worker cannot use its gateway: %s", wrong)  # noqa: TRY400 - a sentence, no traceback
+            self._stopping = True
+        finally:
+            for dedupe_id in without:  # leased again when the lease has ended
+                self._release(dedupe_id)
+
+    def _know(self, dedupe_id: str, known: Outcome | Verdict) -> None:
+        self._known.append((dedupe_id, known))
+        self._to_settle.set()
+
+    async def _settle_all(self) -> None:
+        while True:
+            await self._to_settle.wait()
+            self._to_settle.clear()
+            known, self._known = self._known, []
+            while not await self._settle(known):
+                await self._store_works.pause()
+
+    async def _settle(self, known: Sequence[tuple[str, Outcome | Verdict]]) -> bool:
+        """Settle entries whose outcomes are known. False: the store does not work."""
+        done: list[Done] = []
+        later: list[Later] = []
+        results: list[Result] = []
+        try:
+            times = await self._settle_times()
+            for dedupe_id, one in known:
+                entry = self._held[dedupe_id]
+                verdict = one if isinstance(one, Verdict) else self._judge(entry, one, times.now)
+                outcome = encode_outcome(verdict.outcome)
+                if verdict.due is None:
+                    done.append(Done(entry.id, entry.lease, outcome, verdict.dead))
+                    results.append(_result(entry, verdict))
+                else:
+                    more = (verdict.tries, verdict.doubtful, verdict.outcome.attempts)
+                    later.append(Later(entry.id, entry.lease, verdict.due, outcome, *more))
+            left = await self._outbox.store.settle(done, later, times)
+        except StoreError as trouble:
+            self._store_works.note(str(trouble))
+            return False
+        self._store_works.end()
+        for dedupe_id, _ in known:
+            self._release(dedupe_id)
+        self._to_lease.set()
+        if self._handler is not None:
+            space = WAITING_RESULTS - len(self._results)
+            self._results.extend([one for one in results if one.number not in left][: max(space, 0)])
+            self._to_hand_over.set()
+        return True
+
+    def _judge(self, entry: Leased, outcome: Outcome, now: float) -> Verdict:
+        if outcome.reason is Reason.CLOSED:
+            self._stopping = True  # the gateway was closed first: nothing more can be sent through it
+        return judge(
+            entry,
+            outcome,
+            deduplicates=bool(self._gateway.deduplicates(entry.certificate_id)),
+            unknown=self._policy(entry.certificate_id),
+            rules=self._rules,
+            now=now,
+            jitter=self._outbox.rng.random(),
+        )
+
+    async def _settle_times(self) -> SettleTimes:
+        now = await self._outbox.now()
+        # Where a handler gets them from memory, no other worker looks for them before its time is over.
+        until = now + HANDED_OVER if self._handler is not None else now
+        return SettleTimes(
+            now=now, keep=self._keep, handed_over_until=until, remember_until=now + self._outbox.remember
+        )
+
+    def _release(self, dedupe_id: str) -> None:
+        entry = self._held.pop(dedupe_id, None)
+        if entry is not None:
+            self._counts[entry.certificate_id, entry.priority] -= 1
+        if dedupe_id == self._suspect:
+            self._suspect = None
+        self._progress.set()
+
+    # Results
+
+    async def _hand_over_all(self, handler: Handler) -> None:
+        while True:
+            results = await self._next_results()
+            if not results:
+                await _wait(self._to_hand_over, self._poll)
+                continue
+            self._handing_over = True
+            is_taken = await self._hand_over(results, handler)
+            self._handing_over = False
+            self._progress.set()
+            if not is_taken:
+                await self._handler_works.pause()
+
+    async def _hand_over(self, results: Sequence[Result], handler: Handler) -> bool:
+        """Hand over these results. False: the handler has not taken them. They are in the store, and are handed over
+        again when its time for them is over."""
+        try:
+            async with asyncio.timeout(HANDED_OVER):
+                await handler(results)
+        except Exception as error:  # the host's own code
+            self._handler_works.note(where(error))
+            return False
+        self._handler_works.end()
+        try:
+            await self._outbox.take(results)
+        except StoreError as trouble:
+            self._store_works.note(str(trouble))
+        return True
+
+    async def _next_results(self) -> Sequence[Result]:
+        """Those that this worker has settled; otherwise those that another one has left."""
+        self._to_hand_over.clear()
+        if self._results:
+            return [self._results.popleft() for _ in range(min(AT_ONCE, len(self._results)))]
+        try:
+            return await self._outbox.results(AT_ONCE)
+        except StoreError as trouble:
+            self._store_works.note(str(trouble))
+            return ()
+
+    # Housekeeping
+
+    async def _clean_up(self) -> None:
+        """End what has expired, and forget what is over."""
+        while True:
+            with suppress(StoreError):  # whoever leases or settles reports it
+                times = await self._settle_times()
+                expired = AT_ONCE
+                while expired >= AT_ONCE:
+                    expired = await self._outbox.store.expire(times, AT_ONCE)
+                    self._to_hand_over.set()
+                await self._outbox.store.clean(times.now, times.now - self._outbox.keep_results, AT_ONCE)
+            await asyncio.sleep(self._poll)
+
+    def __repr__(self) -> str:
+        return f"Worker({len(self._held)} held)"
+
+
+class _Trouble:
+    """Whether something works: one line in the log when it stops working, and one when it works again."""
+
+    def __init__(self, begins: str, ends: str) -> None:
+        self._begins, self._ends = begins, ends
+        self.is_over = True
+        self._pause = _FIRST_PAUSE
+
+    def note(self, said: str) -> None:
+        """It has failed. `said`: why, without content."""
+        if self.is_over:
+            log.warning("%s: %s", self._begins, said)
+        self.is_over = False
+
+    def end(self) -> None:
+        """It has worked."""
+        if not self.is_over:
+            log.warning("%s", self._ends)
+        self.is_over, self._pause = True, _FIRST_PAUSE
+
+    async def pause(self) -> None:
+        """Wait before it is tried again; longer each time."""
+        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        await asyncio.sleep(pause)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until the event, but no longer than so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _result(entry: Leased, verdict: Verdict) -> Result:
+    outcome = verdict.outcome
+    if outcome.context is None and entry.context is not None:  # it was not sent
+        outcome = attrs.evolve(outcome, context=decode_context(entry.context))
+    return Result(
+        outcome=outcome,
+        user=entry.user,
+        device=entry.device,
+        put_at=entry.put_at,
+        tries=entry.tries,
+        dead=verdict.dead,
+        number=entry.id,
+    )
+
+
+def _message_id(entry: Leased) -> str:
+    """The id of a message, the same whenever one of its pushes is sent, and another one for any other `put`."""
+    return hashlib.blake2b(entry.content, digest_size=10, key=str(entry.lot).encode()).hexdigest()
