@@ -334,7 +334,7 @@ class VivoSandbox(RuledSandbox):
             raise CallRefused("10050", "extra")
         flat = {**flatten({**fields, "extra": None}, self.facts.fields.keys()), **extra}
         given = {name: value for name, value in flat.items() if value not in _NOTHING}
-        for name in ("title", "content"):
+        for name in ("title", "content", "skipContent"):
             if isinstance(given.get(name), str) and not given[name].strip():
                 del given[name]
         if self.chosen["rules"] == "2020" and len(given.get("clientCustomMap", ())) > self.facts.number("map_entries"):
@@ -560,13 +560,15 @@ class VivoSandbox(RuledSandbox):
     def _recall(self, fields: Fields) -> Response:
         if not self.chosen["recall"]:
             raise CallRefused("404")
-        task_id, tokens = str(fields.get("taskId") or ""), fields.get("userIds") or list(self.tokens)
+        task_id, ids = str(fields.get("taskId") or ""), fields.get("userIds") or []
         if self._figures.get(task_id) is None:
             raise CallRefused("10151")
-        if whole(fields.get("userType")) == 2:
-            tokens = [self._of_alias(alias) for alias in tokens]
-        unknown = [token for token in map(str, tokens) if not self.recall(token, message_id=task_id)]
-        users = [{"status": 1, "userid": token} for token in unknown]
+        if not isinstance(ids, list):
+            raise CallRefused("10050", "userIds")
+        named = self._named_phones(ids, fields.get("userType"))
+        for token in named.values() if named else list(self.tokens):
+            self.recall(token, message_id=task_id)
+        users = self._unknown(named)
         more: dict[str, Any] = {"invalidUsers": users} if users else {}
         return self.reply("0", **more)
 
@@ -590,10 +592,17 @@ class VivoSandbox(RuledSandbox):
             raise CallRefused("10609")
         if self.chosen["check"] == "nothing":
             return self.reply("0")
-        is_alias = whole(fields.get("userType")) == 2
-        found = {name: self._of_alias(name) if is_alias else name for name in map(str, ids)}
-        dead = [name for name, token in found.items() if self.phones_known.get(token) is None]
-        return self.reply("0", invalidUsers=[{"status": 1, "userid": name} for name in dead])
+        return self.reply("0", invalidUsers=self._unknown(self._named_phones(ids, fields.get("userType"))))
+
+    def _named_phones(self, ids: Sequence[object], user_type: object) -> dict[str, str]:
+        """By regId, or alias where `user_type` is 2: the token, "" for an alias that nobody has."""
+        is_alias = whole(user_type) == 2
+        return {name: self._of_alias(name) if is_alias else name for name in map(str, ids)}
+
+    def _unknown(self, named: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The invalid users of a reply: those whose phone is not known."""
+        unknown = [name for name, token in named.items() if self.phones_known.get(token) is None]
+        return [{"status": 1, "userid": name} for name in unknown]
 
     def _named(self, fields: Fields) -> Response:
         """A call about a tag, a group or a segment, which has a name."""

@@ -214,6 +214,21 @@ def test_tokens_are_checked(driver: Drivers) -> None:
         carried(one, one.vendor.check_tokens(tokens))
 
 
+def test_taking_back_names_the_dead_only(driver: Drivers) -> None:
+    """A living phone that does not show the push any more is no invalid user, and no dead token for us."""
+    one = driver(tokens=2)
+    first, second = one.sandbox.tokens
+    (outcome,) = one.push([Push(PushToken(1, first), NOTE)])
+    task = outcome.message_id or ""
+
+    assert carried(one, one.vendor.recall(task, [first, second, "v2-dead"])) == {
+        first: None,
+        second: None,
+        "v2-dead": Reason.UNREGISTERED,
+    }
+    assert carried(one, one.vendor.recall(task, [first])) == {first: None}
+
+
 def test_recall_is_an_experiment(driver: Drivers) -> None:
     """A setting allows it; the call may not exist at all."""
     off = driver({"experimental_recall": False})

@@ -154,6 +154,7 @@ def test_ten_logins_a_second() -> None:
         ({"skipType": 3}, 10063),
         ({"skipType": 3, "skipContent": "h" * 1025}, 10064),
         ({"skipType": 4, "skipContent": ""}, 10068),
+        ({"skipType": 4, "skipContent": " "}, 10068),
         ({"skipType": "4", "skipContent": "h" * 1025}, 10069),
         ({"networkType": -1}, 0),
         ({"networkType": 2}, 10065),
@@ -280,6 +281,27 @@ def test_the_numbers_of_contents_and_broadcasts() -> None:
     assert [client.body("/message/all", client.message())["result"] for _ in range(2)] == [0, 10254]
     assert client.body("/message/tagPush", client.message(tagExpression={"orTags": ["a"]}))["result"] == 0
     assert client.send() == 0
+
+
+def test_a_task_is_taken_back() -> None:
+    """From all phones if none is named; from some by alias. Aliases that nobody has are named as they were sent."""
+    client = Client()
+    client.log_in()
+    token = client.tokens[0]
+    client.sandbox.set_alias(token, "ann")
+
+    def taken_back(**fields: Any) -> dict[str, Any]:
+        task_id = client.body("/message/send", client.message(regId=token))["taskId"]
+        reply = client.body("/message/recycle", {"taskId": task_id, **fields})
+        reply.pop("desc")
+        return reply
+
+    assert taken_back(userIds=[], userType=1) == {"result": 0}
+    assert client.sandbox.phones()[0].shown == []
+    unknown = {"status": 1, "userid": "nobody"}
+    assert taken_back(userIds=["ann", "nobody"], userType=2) == {"result": 0, "invalidUsers": [unknown]}
+    assert client.sandbox.phones()[0].shown == []
+    assert taken_back(userIds=token, userType=1) == {"result": 10050}
 
 
 @pytest.mark.parametrize(("hour", "is_open"), [(7, True), (22, True), (23, False), (6, False)])
