@@ -89,6 +89,21 @@ def test_several_phones_and_tasks(driver: Drivers) -> None:
     assert found[0].at == 1_764_000_123.456
 
 
+def test_two_receipts_of_one_task(driver: Drivers) -> None:
+    """Both are read, and one that is said to have two kinds is not."""
+    body = (
+        b'{"9":{"targets":"a","ackType":"0"},"9":{"targets":"b","ackType":"103"},'
+        b'"10":{"targets":"c","ackType":"0","ackType":"102","subAckType":"20002"}}'
+    )
+    found = driver().vendor.receipts("7", {}, body, 0.0)
+
+    assert [one and (one.push_token.token, one.kind) for one in found] == [
+        ("a", ReceiptKind.ARRIVED),
+        ("b", ReceiptKind.DROPPED),
+        None,
+    ]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"null", b'"x"', b"{"])
 def test_what_holds_no_receipts_is_refused(driver: Drivers, body: bytes) -> None:
     """Anybody may have posted it."""

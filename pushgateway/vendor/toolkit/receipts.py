@@ -46,17 +46,33 @@ def read_keyed(
     text: str, receipts_of: Callable[[str, Mapping[str, Any]], Iterable[Receipt | None]], most: int = MOST
 ) -> list[Receipt | None]:
     """The receipts in JSON text with an object of objects. `receipts_of` gets a name and its object, and makes the
-    receipts of its phones; None stands for an object without any, and for another value. Raises `Refused`
-    (`INVALID_NOTIFICATION`) for any other text, and for more than `most` receipts."""
-    posted = read_posted(text.encode("utf-8", "replace"))
-    if not isinstance(posted, dict) or not posted:
+    receipts of its phones; None stands for an object without any, for one that has a name twice with different values
+    (which one is meant is not known), and for another value. A name that stands in the outer object twice has the
+    receipts of both. Raises `Refused` (`INVALID_NOTIFICATION`) for any other text, and for more than `most`
+    receipts."""
+    posted = read_posted(text.encode("utf-8", "replace"), _Members)
+    if not isinstance(posted, _Members) or not posted:
         raise no_receipts("holds no object of receipts")
     receipts: list[Receipt | None] = []
-    for name, element in posted.items():
-        receipts.extend((list(receipts_of(name, element)) if isinstance(element, dict) else []) or [None])
+    for name, element in posted.all:
+        is_clear = isinstance(element, _Members) and element.is_clear
+        receipts.extend((list(receipts_of(name, element)) if is_clear else []) or [None])
         if len(receipts) > most:
             raise no_receipts(f"is about more than {most} phones")
     return receipts
+
+
+class _Members(dict[str, Any]):
+    """A JSON object, with all of its members as they were written."""
+
+    def __init__(self, members: list[tuple[str, Any]]) -> None:
+        super().__init__(members)
+        self.all = members
+
+    @property
+    def is_clear(self) -> bool:
+        """No name has two different values."""
+        return len(self) == len(self.all) or all(repr(self[name]) == repr(value) for name, value in self.all)
 
 
 def read_posted_form(body: bytes) -> Mapping[str, str]:

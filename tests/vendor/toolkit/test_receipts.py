@@ -143,6 +143,28 @@ def test_the_time_of_a_signature() -> None:
     assert not check_time(None, 100.0, 60.0)
 
 
+def test_names_that_stand_twice_in_posted_receipts() -> None:
+    """JSON parsers keep the last: no receipt is lost, and none is read of which it is not clear what it says."""
+
+    def receipts(name: str, element: object) -> object:
+        return (make_receipt("7", token, name, EVENTS) for token in element["to"])  # type: ignore[index]
+
+    read = read_keyed(
+        '{"m1": {"to": ["a"]}, "m1": {"to": ["b"]}, "m2": {"to": ["c"], "to": ["d"]}, "m3": {"to": ["e"], "to": ["e"]},'
+        ' "m4": {"to": ["f"], "at": 1, "at": true}}',
+        receipts,  # type: ignore[arg-type]
+        most=5,
+    )
+
+    assert [one and (one.event, one.push_token.token) for one in read] == [
+        ("m1", "a"),
+        ("m1", "b"),
+        None,
+        ("m3", "e"),
+        None,
+    ]
+
+
 def test_receipts_under_names() -> None:
     """An object of objects; one without phones, and another value, costs itself only."""
 
