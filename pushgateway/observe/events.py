@@ -237,6 +237,18 @@ class Shed(Event):
 
 @safe_repr
 @attrs.frozen(kw_only=True)
+class SharedStateChanged(Event):
+    """The store that several processes share does not answer any more, or answers again. It concerns no single
+    certificate: `certificate_id` is "", `brand` None."""
+
+    certificate_id: str = ""
+    brand: str | None = None
+    available: bool
+    """False: each process goes on by itself, with its last portion of each rate and with logins of its own."""
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
 class Reloaded(Event):
     """A new set of certificates is in use. It concerns no single certificate: `certificate_id` is "", `brand` None."""
 

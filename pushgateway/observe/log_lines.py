@@ -27,6 +27,7 @@ from pushgateway.observe.events import (
     RateChanged,
     ReceiptsReceived,
     Reloaded,
+    SharedStateChanged,
     Shed,
 )
 
@@ -163,6 +164,12 @@ def _reload_text(event: Reloaded, detail: str) -> str:
     return f"certificates: {', '.join(changes)}"
 
 
+def _state_text(event: SharedStateChanged, detail: str) -> str:
+    if event.available:
+        return f"the shared state ({plain(detail)}) answers again"
+    return f"the shared state does not answer, and each process goes on by itself ({plain(detail)})"
+
+
 def _lane_about(event: Any) -> Hashable:
     return type(event), event.certificate_id, event.region, getattr(event, "quota", "")
 
@@ -198,6 +205,11 @@ LINES: dict[type[Event], Line] = {
     RateChanged: Line(_lane_about, _info, _rate_text),
     Shed: Line(lambda event: (Shed, event.certificate_id), _warning, _shed_text, lambda event: event.count),
     ReceiptsReceived: Line(_receipts_about, _warning, _receipts_text, lambda event: event.forged + event.unreadable),
+    SharedStateChanged: Line(
+        lambda event: (SharedStateChanged, event.available),
+        lambda event: INFO if event.available else WARNING,
+        _state_text,
+    ),
     Reloaded: Line(
         lambda event: Reloaded if event.added or event.changed or event.removed else None, _info, _reload_text
     ),

@@ -33,6 +33,7 @@ from pushgateway.observe.events import (
     ReceiptsReceived,
     Reloaded,
     RequestDone,
+    SharedStateChanged,
     Shed,
 )
 
@@ -70,6 +71,7 @@ class OpenTelemetryObserver:
     - `pushgateway.receipts`: by verdict, `fresh`, `duplicate`, `forged` or `unreadable`, and fresh ones by kind
     - `pushgateway.logins`, `pushgateway.pushes.shed`
     - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: the current number
+    - `pushgateway.shared_state.gone`, without attributes: 1 if the store that several processes share does not answer
     - `pushgateway.rate.limit`: what a certificate may send in a second; missing if there is no limit
 
     Outcomes are counted here and reported when metrics are collected, because a counter of the SDK costs more than a
@@ -112,6 +114,7 @@ class OpenTelemetryObserver:
             RateChanged: self._rate,
             Shed: self._shed,
             ReceiptsReceived: self._receipts_received,
+            SharedStateChanged: lambda event: self._gone.add(-1 if event.available else 1),
             Reloaded: self._reload,
         }
 
@@ -157,6 +160,7 @@ class OpenTelemetryObserver:
         self._sheds = meter.create_counter("pushgateway.pushes.shed", "{push}", "Pushes refused by a full queue.")
         self._breakers = meter.create_up_down_counter("pushgateway.breakers.open", "{breaker}", "Breakers not closed.")
         self._latches = meter.create_up_down_counter("pushgateway.quotas.latched", "{quota}", "Quotas used up.")
+        self._gone = meter.create_up_down_counter("pushgateway.shared_state.gone", "{store}", "Shared state gone.")
         meter.create_observable_gauge(
             "pushgateway.rate.limit", [self._collect_rates], "1/s", "What a lane may send in a second."
         )

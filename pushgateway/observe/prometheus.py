@@ -49,6 +49,7 @@ from pushgateway.observe.events import (
     ReceiptsReceived,
     Reloaded,
     RequestDone,
+    SharedStateChanged,
     Shed,
 )
 
@@ -78,6 +79,7 @@ class PrometheusObserver:
     - `pushgateway_request_seconds{operation,ending}`, `pushgateway_batch_pushes`: vendor requests
     - `pushgateway_logins_total{reason}`: "" if the vendor returned an access token
     - `pushgateway_breaker_open{region}`, `pushgateway_quota_latched{region,quota}`: 1 if so in any process
+    - `pushgateway_shared_state_gone`, without labels: 1 if it does not answer some process
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
@@ -104,6 +106,8 @@ class PrometheusObserver:
         self._logins = counter("logins", "Logins", "reason")
         self._breakers = gauge("breaker_open", "1: no requests are sent to the vendor", "region")
         self._latches = gauge("quota_latched", "1: the daily quota is used up", "region", "quota")
+        text = "1: the store that several processes share does not answer"
+        self._gone = Gauge("pushgateway_shared_state_gone", text, registry=registry, multiprocess_mode="livemax")
         self._set: dict[str, set[tuple[Gauge, tuple[str, ...]]]] = {}
         self._known: dict[tuple[str, str], set[str]] = {}
         self._handlers: dict[type[Event], Callable[[Any, _Whose], None]] = {
@@ -123,6 +127,7 @@ class PrometheusObserver:
             QuotaReleased: lambda event, whose: self._show(
                 self._latches, whose, False, region=event.region, quota=event.quota
             ),
+            SharedStateChanged: lambda event, _: self._gone.set(not event.available),
             Reloaded: self._reload,
         }
 

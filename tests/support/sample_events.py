@@ -18,6 +18,7 @@ from pushgateway.observe.events import (
     ReceiptsReceived,
     Reloaded,
     RequestDone,
+    SharedStateChanged,
     Shed,
 )
 
@@ -80,5 +81,6 @@ def one_of_each() -> list[Event]:
         ReceiptsReceived(
             **OF, fresh=5, kinds=((ReceiptKind.ARRIVED, 3), (ReceiptKind.MUTED, 2)), duplicates=1, forged=2
         ),
+        SharedStateChanged(available=False),
         Reloaded(added=("7005",), removed=("1", "2")),
     ]

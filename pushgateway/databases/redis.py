@@ -1,0 +1,92 @@
+"""`RedisDatabase`: a client of one Redis (or Valkey) server, made from a URL, with short time limits.
+
+redis-py does the work; it is imported when the client is made. No error and no `repr` shows user or password. Used by
+the shared state and the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pushgateway.model.errors import ConfigError, FieldError
+from pushgateway.model.installing import core_command
+from pushgateway.model.secret import Secret, safe_repr
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+SCHEMES = frozenset({"redis", "rediss", "unix"})
+"""Of the URLs that name a Redis: TCP, TLS and a socket of this machine."""
+
+
+def check_redis_url(field: str, url: str) -> str:
+    """What a log may call the server that this URL names: without user, password and options.
+
+    Raises `FieldError` for what is no URL of a Redis.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    place = parts.path.strip("/") if parts.scheme == "unix" else parts.hostname
+    if parts.scheme not in SCHEMES or not place:
+        raise FieldError(field, "must be redis://host:6379/0, rediss://… for TLS, or unix:///path/of/redis.sock")
+    if parts.scheme == "unix":
+        return f"unix://{parts.path}"
+    host = f"[{place}]" if ":" in place else place
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
+
+
+@safe_repr
+class RedisDatabase:
+    """One Redis, over as many connections as calls are made at once. It belongs to the event loop of its first call.
+
+    Nothing is opened before the first call; a connection that broke is replaced by the next call.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 0.5, connections: int = 16, field: str = "url") -> None:
+        """`timeout`: seconds to connect, and again for each answer. `connections`: at most so many; a further call
+        waits for one. `field`: what an error calls the URL. Raises `FieldError` for the URL, `ConfigError` if redis-py
+        is not installed."""
+        self.name = check_redis_url(field, url)
+        self._url = Secret(url)
+        self._timeout = timeout
+        self._connections = connections
+        try:
+            import redis  # noqa: F401
+        except ImportError:
+            raise ConfigError([f"{self.name} needs redis, which is not installed: {core_command('redis')}"]) from None
+
+    @cached_property
+    def client(self) -> Redis:
+        """The client of redis-py; it answers with bytes.
+
+        Its errors are those of redis-py, and `TimeoutError`.
+        """
+        from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        options: Mapping[str, Any] = {
+            "socket_timeout": self._timeout,
+            "socket_connect_timeout": self._timeout,
+            "socket_keepalive": True,
+            "retry": Retry(NoBackoff(), 0),  # who calls decides whether to ask again
+        }
+        pool = BlockingConnectionPool.from_url(
+            self._url.reveal(), max_connections=self._connections, timeout=self._timeout, **options
+        )
+        return Redis.from_pool(pool)
+
+    async def aclose(self) -> None:
+        """Close all connections. Safe to call more than once."""
+        client = self.__dict__.pop("client", None)
+        if client is not None:
+            await client.aclose()
+
+    def __repr__(self) -> str:
+        return f"RedisDatabase({self.name!r})"
