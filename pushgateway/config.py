@@ -6,6 +6,8 @@
     brand = "oppo"
     app_key = "…"
     master_secret = "env:OPPO_MASTER_SECRET"     # or "file:secrets/oppo", or the text itself
+    [state]                        # optional: what several processes share, see `Gateway(state=…)`
+    url = "redis://localhost:6379/0"             # or "sqlite:///push-state.db", relative to this file
 
 The file is read once. Every problem, of the file and of the settings in it, is reported at once and by its place; no
 value is quoted. Used by hosts and by the command.
@@ -29,12 +31,13 @@ from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_connections, check_count, check_linger, check_rate, check_seconds
 from pushgateway.model.errors import ConfigError, FieldError
 from pushgateway.model.secret import safe_repr
+from pushgateway.state.address import PREFIX, StateAddress, check_prefix, check_state_url
 from pushgateway.transport.auto import TransportName, check_name
 from pushgateway.transport.request_head import Proxy
 from pushgateway.transport.tls import check_authorities
 from pushgateway.vendor import Vendor
 
-_TABLES = frozenset({"gateway", "certificates"})
+_TABLES = ("gateway", "certificates", "state")
 _LIMITS: Mapping[str, Callable[[str, object], None]] = {
     "linger": check_linger,
     "pushes_per_second": check_rate,
@@ -49,7 +52,7 @@ MAX_SECRET = 64 * 1024
 
 
 class Options(TypedDict, total=False):
-    """The table `[gateway]`: keyword arguments of `Gateway`; only those in the file."""
+    """The tables `[gateway]` and `[state]`: keyword arguments of `Gateway`; only those in the file."""
 
     timeout: float
     request_timeout: float
@@ -61,6 +64,7 @@ class Options(TypedDict, total=False):
     queue: int
     trace: int
     transport: TransportName
+    state: StateAddress
 
 
 def _check_trace(place: str, value: object) -> None:
@@ -87,6 +91,8 @@ _OPTIONS: Mapping[str, Callable[[str, Any], object]] = {
     "transport": check_name,
 }
 """The keys of the table `[gateway]`, and the check of each."""
+_STATE = ("url", "prefix")
+"""The keys of the table `[state]`."""
 
 
 @safe_repr
@@ -130,9 +136,11 @@ def _read(
         return [f"{where.name}: {trouble.strerror or 'cannot be read'}"]
     except (ValueError, RecursionError) as wrong:  # not UTF-8, not TOML, too long a number, nested too deeply
         return [f"{where.name} is not TOML: {_place(wrong)}"]
-    problems = [f"{key}: is not known; known: gateway, certificates" for key in document if key not in _TABLES]
+    problems = [f"{key}: is not known; known: {', '.join(_TABLES)}" for key in document if key not in _TABLES]
     sources = _Sources(where.parent, environ, problems)
     options = _options(document.get("gateway", {}), sources, problems)
+    if "state" in document and (state := _state(document["state"], sources, problems)) is not None:
+        options["state"] = state
     certificates = _certificates(document.get("certificates", {}), sources, problems)
     problems += _settings_problems(certificates, vendors, sources.missing)
     return problems or Config(tuple(certificates), options)
@@ -178,6 +186,23 @@ def _options(table: Any, sources: _Sources, problems: list[str]) -> Options:
             problems.append(problem)
         options[key] = value
     return cast("Options", options)
+
+
+def _state(table: Any, sources: _Sources, problems: list[str]) -> StateAddress | None:
+    """The shared state that the table `[state]` names; None if something is wrong with it."""
+    if not isinstance(table, dict):
+        problems.append("state: must be a table")
+        return None
+    before = len(problems)
+    problems += [f"state.{key}: is not known; known: {', '.join(_STATE)}" for key in table if key not in _STATE]
+    url = sources.resolve("state.url", table.get("url"))
+    if "state.url" not in sources.missing and (problem := _problem(check_state_url, "state.url", url)):
+        problems.append(problem)
+    if problem := _problem(check_prefix, "state.prefix", table.get("prefix", PREFIX)):
+        problems.append(problem)
+    if len(problems) > before:
+        return None
+    return StateAddress(url, table.get("prefix", PREFIX), sources.folder)
 
 
 def _problem(check: Callable[[str, Any], object], place: str, value: object) -> str | None:

@@ -32,6 +32,7 @@ from pushgateway.engine.pushes.ids import Ids
 from pushgateway.engine.pushes.runs import Sink
 from pushgateway.engine.pushes.sinks import SINGLES, Flow, Many, as_push
 from pushgateway.engine.receipts import ReceiptVerifier
+from pushgateway.engine.sharing import Sharing
 from pushgateway.engine.tasks import Retrying, SupervisedTasks
 from pushgateway.engine.token_operations import TokenOperations, as_outcomes, as_push_tokens
 from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
@@ -55,6 +56,9 @@ from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import Shed
 from pushgateway.observe.journal import Journal, make_traces
 from pushgateway.observe.traces import Trace
+from pushgateway.state.address import StateAddress, open_state
+from pushgateway.state.guard import GuardedState
+from pushgateway.state.protocol import SharedState
 from pushgateway.transport import CONNECTIONS, Transport
 from pushgateway.transport.auto import TransportName, choose_transport
 from pushgateway.vendor import Response, Vendor
@@ -96,6 +100,7 @@ class Gateway:
         journal: Journal | None = None,
         transport: Transport | TransportName | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
+        state: SharedState | StateAddress | str | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
@@ -112,8 +117,10 @@ class Gateway:
         lost ones. `journal`: where their ends are written down (closed by you). `transport`: "fast" for `LeanTransport`
         or "httpx" for `HttpTransport` (default: "fast" where the extra `fast` is installed, "httpx" otherwise); or an
         object, closed by you: then `connect_timeout`, `proxy` and `ca_file` are set there, and `connections` must not
-        be more than its own. `vendors`: classes by brand that go before installed plug-ins. `clock` (epoch seconds),
-        `rng`: for tests.
+        be more than its own. `vendors`: classes by brand that go before installed plug-ins. `state`: what several
+        processes with these certificates share (access tokens, rates, quotas, receipts): a URL such as
+        "redis://host:6379/0" or "sqlite:///push-state.db", a `StateAddress`, or an object, closed by you; None: this
+        process is the only one. `clock` (epoch seconds), `rng`: for tests.
         """
         check_seconds("Gateway.timeout", timeout, optional=False)
         check_seconds("Gateway.request_timeout", request_timeout, optional=False)
@@ -152,6 +159,9 @@ class Gateway:
             rng=self._rng,
             traces=self._traces,
         )
+        self._own_state = state is None or isinstance(state, str | StateAddress)
+        self._state = open_state(state) if isinstance(state, str | StateAddress) else _checked_state(state)
+        self._sharing: Sharing | None = None  # begun at the first call
         self._verifier = ReceiptVerifier(self._lanes, self._emitter, self._rng, clock, self._traces)
         self._under_way = SupervisedTasks()
         self._flows = dict[Flow, None]()  # as a set, in the order in which they began
@@ -398,6 +408,24 @@ class Gateway:
         self._enter()
         return self._verifier.verify(as_certificate_id(certificate_id), headers, body)
 
+    async def take_receipts(
+        self, certificate_id: int | str, headers: Mapping[str, str], body: bytes
+    ) -> ReceivedReceipts:
+        """`receipts`, for several processes behind one receipt address that share their state (`Gateway(state=…)`):
+        what is new to all of them. Without shared state it is the same as `receipts`.
+
+        Say within a minute by `settle_receipts` whether you could keep them; otherwise they are new again to the other
+        processes when they are posted again. If the state cannot be reached, what is new to this process counts as new.
+        """
+        self._enter()
+        return await self._verifier.take(as_certificate_id(certificate_id), headers, body)
+
+    async def settle_receipts(self, receipts: Iterable[Receipt], *, taken: bool) -> None:
+        """What `take_receipts` returned is stored (`taken`), and known to all processes for a day; or you could not
+        store it, and it is new again when it is posted again."""
+        self._enter()
+        await self._verifier.settle(receipts, taken=taken)
+
     def admits(self, certificate_id: int | str, path_secret: str) -> bool:
         """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""
         return self._verifier.admits(as_certificate_id(certificate_id), path_secret)
@@ -513,6 +541,9 @@ class Gateway:
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ids = Ids(self._rng)
+        if self._state is not None:
+            guard = GuardedState(self._state, self._emitter, self._rng)
+            self._sharing = self._lanes.sharing = self._verifier.sharing = Sharing(guard, self._emitter, self._rng)
         self._intake = Intake(self._lanes, self._ids, self._emitter, self._traces, now=loop.time, timeout=self._timeout)
 
     async def aclose(self, grace: float = 5.0) -> None:
@@ -534,6 +565,10 @@ class Gateway:
             group.create_task(self._lanes.aclose(grace))
             group.create_task(self._under_way.aclose(grace))
         await self._lanes.end_logins()
+        if self._sharing is not None:
+            await self._sharing.aclose()
+            if self._own_state:
+                await self._sharing.guard.aclose()
         if self._own_transport:
             await self._transport.aclose()
 
@@ -548,6 +583,12 @@ class Gateway:
 
     def __repr__(self) -> str:
         return f"Gateway({len(self._lanes.certificates)} certificates)"
+
+
+def _checked_state(given: SharedState | None) -> SharedState | None:
+    if given is not None and not callable(getattr(given, "exchange", None)):
+        raise FieldError("Gateway.state", f"must be a URL, a StateAddress or a SharedState, is {type(given).__name__}")
+    return given
 
 
 def _connections(wanted: int | None, given: Transport | None) -> tuple[int, int | None]:

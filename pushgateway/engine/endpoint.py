@@ -45,6 +45,8 @@ from pushgateway.vendor.text import most_quoted
 R = TypeVar("R")
 
 CLOSED = "the gateway was closed"
+MOST_COUNTED = 10_000
+"""Requests that wait, beyond which they are not counted."""
 TICK = 0.001
 """Seconds; a shorter pause may be below the resolution of the clock, and would be repeated for ever."""
 
@@ -206,6 +208,16 @@ class Endpoint:
         self.workers.interrupt()
         self.wake()
 
+    @property
+    def waiting(self) -> int:
+        """Pushes that wait for a request."""
+        return self.line.size
+
+    @property
+    def waiting_requests(self) -> int:
+        """Requests that they need, at least; `MOST_COUNTED` at most."""
+        return self.line.batches(self.settings.batch_size, MOST_COUNTED)
+
     def wake(self) -> None:
         """Something changed: whoever waits at the gate shall look again."""
         if self._alarm is not None and not self._alarm.done():
@@ -227,6 +239,8 @@ class Endpoint:
     async def _pass_gate(self, session: VendorSession) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         while True:
             while (delay := self._delay()) > 0:
+                if self.gate.shared is not None:
+                    self.gate.shared.delayed()
                 await self._pause(delay)
             if not self.line.size:
                 return None, None

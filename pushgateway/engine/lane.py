@@ -21,6 +21,7 @@ from pushgateway.engine.pushes.runs import Run, is_wanted
 from pushgateway.engine.session.plugin_guard import GuardedVendor, as_text, raise_again
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.settings import LaneSettings
+from pushgateway.engine.sharing import Sharing, shared_key
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import Emitter
@@ -51,11 +52,14 @@ class Lane:
         clock: Callable[[], float],
         rng: random.Random,
         traces: Traces | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
-        """`clock`: wall clock, epoch seconds. `traces`: what keeps the lives of pushes, if anything."""
+        """`clock`: wall clock, epoch seconds. `traces`: what keeps the lives of pushes, if anything. `sharing`: what
+        divides its limits among several processes, if anything."""
         self._emitter = emitter
         self._clock = clock
         self._rng = rng
+        self._sharing = sharing
         self._loop = asyncio.get_running_loop()
         self.settings = LaneSettings(session, lane_options)
         self.queue = Queue()
@@ -151,6 +155,7 @@ class Lane:
         self._adopt()
         for name, endpoint in self._endpoints.items():
             endpoint.renew(self._gate(name))
+            self._share(endpoint)
         self.enqueue(self.queue.clear())  # regions and parts are the vendor's to say
 
     def endpoint(self, name: str) -> Endpoint:
@@ -167,7 +172,19 @@ class Lane:
                 requeue=self.enqueue,
                 retry=self.try_later,
             )
+            self._share(endpoint)
         return endpoint
+
+    def _share(self, endpoint: Endpoint) -> None:
+        """Its gate is new: from now on it shares its limits with other processes, if there are any."""
+        if self._sharing is not None:
+            key = shared_key(self.settings.session.certificate_id, self.settings.vendor.plugin)
+            self._sharing.add(key, endpoint.name, endpoint)
+
+    def _stop_sharing(self) -> None:
+        if self._sharing is not None:
+            for endpoint in self._endpoints.values():
+                self._sharing.remove(endpoint)
 
     def _gate(self, region: str) -> Gate:
         settings = self.settings
@@ -339,6 +356,7 @@ class Lane:
         await asyncio.gather(*dismissed, return_exceptions=True)
         await self._give_back(lambda retry: True)  # at the very end, when nobody can put anything back any more
         self.completions.close()
+        self._stop_sharing()
 
     def _hurry(self) -> None:
         """Send what waits for others to share its request: it may wait for longer than the grace."""

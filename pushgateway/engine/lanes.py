@@ -26,7 +26,9 @@ from pushgateway.engine.lane import Lane
 from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.session.access_tokens import AccessTokens
 from pushgateway.engine.session.plugin_guard import GuardedVendor
+from pushgateway.engine.session.shared_logins import SharedLogins
 from pushgateway.engine.session.vendor_session import FairTurn, VendorSession
+from pushgateway.engine.sharing import Sharing
 from pushgateway.model.errors import FieldError, PluginError
 from pushgateway.model.outcome import CertificateCheck
 from pushgateway.model.reason import Reason
@@ -78,6 +80,8 @@ class Lanes:
         self._serials = itertools.count(1)
         self._fair_turn = FairTurn()
         self._access: AccessTokens | None = None
+        self.sharing: Sharing | None = None
+        """What other processes know too, if anything; set before the first lane is made."""
         self._closed = False
 
     @property
@@ -179,6 +183,7 @@ class Lanes:
                 clock=self._clock,
                 rng=self._rng,
                 traces=self._traces,
+                sharing=self.sharing,
             )
             self._resize(key, lane)
         return lane
@@ -274,7 +279,9 @@ class Lanes:
 
     def _session(self, key: str, vendor: Vendor) -> VendorSession:
         if self._access is None:
-            self._access = AccessTokens(wall=self._clock, monotonic=asyncio.get_running_loop().time, rng=self._rng)
+            sharing, time = self.sharing, asyncio.get_running_loop().time
+            shared = None if sharing is None else SharedLogins(sharing.guard, sharing.owner, self._rng)
+            self._access = AccessTokens(wall=self._clock, monotonic=time, rng=self._rng, shared=shared)
         serial = next(self._serials)
         guarded = GuardedVendor(vendor, key, self._emitter.complain, self._certificates[key].signer)
         return VendorSession(

@@ -29,6 +29,7 @@ from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.receipt_signing import ReceiptSigner, bound_name
 from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.session.plugin_guard import as_marks, as_proving, as_receipt_answer, fault_of, guarded
+from pushgateway.engine.sharing import Sharing
 from pushgateway.model.errors import FieldError
 from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Reason
@@ -37,6 +38,7 @@ from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import ReceiptsReceived
 from pushgateway.observe.traces import Traces
+from pushgateway.state.protocol import Claim
 from pushgateway.vendor import Response
 from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.replies import MAX_POSTED
@@ -45,6 +47,12 @@ WINDOW = 100_000
 """Receipts that are recognised when they are repeated, of all certificates together, for each `Proof`: some 15 MB each.
 For each, because who has one parameter of a broadcast can make receipts for any number of phones, and these must not
 push out the others."""
+
+
+CLAIMED = 60.0
+"""Seconds in which a process that shares receipts with others must have kept what it took: then they are new again."""
+KEPT = 24 * 3600.0
+"""Seconds for which a receipt that was kept is known to all processes."""
 
 
 class ReceiptVerifier:
@@ -64,6 +72,8 @@ class ReceiptVerifier:
         self._emitter = emitter
         self._rng = rng
         self._traces = traces
+        self.sharing: Sharing | None = None
+        """What other processes know too, if anything."""
         self._seen: dict[Proof, OrderedDict[int, bool]] = {proof: OrderedDict() for proof in Proof}  # True: handed over
         self._signers: dict[str, tuple[Certificate, ReceiptSigner | None]] = {}
         self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.received]
@@ -106,7 +116,47 @@ class ReceiptVerifier:
             return plain
 
     def verify(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
-        """What is new in a request of the vendor's."""
+        """What is new in a request of the vendor's, as far as this process knows."""
+        found = self._verified(certificate_id, headers, body)
+        self._announce(certificate_id, found)
+        return found
+
+    async def take(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
+        """What is new in a request of the vendor's, to all processes; to be settled within `CLAIMED` seconds."""
+        found = self._verified(certificate_id, headers, body)
+        if self.sharing is not None and found.receipts:
+            found = await self._claimed(self.sharing, found)
+        self._announce(certificate_id, found)
+        return found
+
+    async def settle(self, receipts: Iterable[Receipt], *, taken: bool) -> None:
+        """What was taken is kept, or could not be: then it is new again."""
+        given = list(receipts)
+        if not taken:
+            self.forget(given)
+        if (sharing := self.sharing) is not None and given:
+            marks, seconds = [_shared_mark(receipt) for receipt in given], KEPT if taken else 0.0
+            await sharing.guard.ask(lambda state: state.settle_receipts(marks, sharing.owner, seconds=seconds))
+
+    async def _claimed(self, sharing: Sharing, found: ReceivedReceipts) -> ReceivedReceipts:
+        """Of what is new to this process, what is new to all."""
+        marks = [_shared_mark(receipt) for receipt in found.receipts]
+        claims = await sharing.guard.ask(lambda state: state.claim_receipts(marks, sharing.owner, hold=CLAIMED))
+        if claims is None:  # nobody can be asked: better twice than not at all
+            return found
+        by_claim: dict[Claim, list[Receipt]] = {claim: [] for claim in Claim}
+        for receipt, claim in zip(found.receipts, claims, strict=True):
+            by_claim[claim].append(receipt)
+        self.forget(by_claim[Claim.BUSY])  # it is new when it comes again, if the other process cannot keep it
+        return attrs.evolve(
+            found,
+            receipts=tuple(by_claim[Claim.NEW]),
+            duplicates=found.duplicates + len(by_claim[Claim.KNOWN]),
+            elsewhere=len(by_claim[Claim.BUSY]),
+        )
+
+    def _verified(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
+        """What is new to this process in a request of the vendor's; it is remembered."""
         if not isinstance(body, bytes | bytearray | memoryview):
             raise FieldError("body", f"must be bytes, is {type(body).__name__}")
         obstacle = self._lanes.obstacle(certificate_id)
@@ -129,14 +179,17 @@ class ReceiptVerifier:
         judged = self._judged(genuine)
         forged += len(genuine) - len(judged)
         fresh = [receipt for receipt in judged if self._is_new(receipt)]
-        for receipt in fresh:
-            for listener in self.listeners:
-                listener(receipt)
-        found = ReceivedReceipts(
+        return ReceivedReceipts(
             receipts=tuple(fresh), duplicates=len(judged) - len(fresh), forged=forged, unreadable=unreadable
         )
-        self._report(certificate_id, found)
-        return found
+
+    def _announce(self, certificate_id: str, found: ReceivedReceipts) -> None:
+        """Call the listeners, and report to observers. What could not be read was reported when it was read."""
+        for receipt in found.receipts:
+            for listener in self.listeners:
+                listener(receipt)
+        if found.ok:
+            self._report(certificate_id, found)
 
     def forget(self, receipts: Iterable[Receipt]) -> None:
         """These could not be kept: when they come again, they are new again."""
@@ -239,19 +292,7 @@ class ReceiptVerifier:
         return True
 
     def _mark(self, receipt: Receipt, kind: ReceiptKind) -> int:
-        """What a repeat has in common with the first: what is bound, and the kind; without a proof, everything. The
-        vendor may report one kind twice of one push, so its signed time belongs to it. Without a proof, a push that is
-        on its phone is known by the vendor's ids alone: that contradicts a dead token, whatever event and parameter the
-        two receipts have."""
-        token, key = receipt.push_token.token, receipt.push_token.certificate_id
-        parts = [bound_name(receipt.parameter)]
-        if receipt.proof is Proof.VENDOR:
-            parts = [receipt.message_id or "", receipt.task_id or "", repr(receipt.at)]
-        elif receipt.proof is Proof.NONE and kind in _ON_THE_PHONE and receipt.message_id:
-            parts = [receipt.message_id, receipt.task_id or ""]
-        elif receipt.proof is Proof.NONE:
-            parts = [receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event]
-        text = "\0".join((key, kind.value, token, *parts)).encode("utf-8", "surrogatepass")
+        text = _what_repeats(receipt, kind)
         return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=self._key).digest(), "big")
 
     def _report(self, certificate_id: str, found: ReceivedReceipts) -> None:
@@ -291,6 +332,29 @@ class _Posted:
         if signer is None or not self.brings_parameter:
             return attrs.evolve(receipt, dedupe_id="", proof=Proof.NONE)
         return marked
+
+
+def _what_repeats(receipt: Receipt, kind: ReceiptKind) -> bytes:
+    """What a repeat has in common with the first: what is bound, and the kind; without a proof, everything. The vendor
+    may report one kind twice of one push, so its signed time belongs to it. Without a proof, a push that is on its
+    phone is known by the vendor's ids alone: that contradicts a dead token, whatever event and parameter the two
+    receipts have."""
+    token, key = receipt.push_token.token, receipt.push_token.certificate_id
+    parts = [bound_name(receipt.parameter)]
+    if receipt.proof is Proof.VENDOR:
+        parts = [receipt.message_id or "", receipt.task_id or "", repr(receipt.at)]
+    elif receipt.proof is Proof.NONE and kind in _ON_THE_PHONE and receipt.message_id:
+        parts = [receipt.message_id, receipt.task_id or ""]
+    elif receipt.proof is Proof.NONE:
+        parts = [receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event]
+    return "\0".join((key, kind.value, token, *parts)).encode("utf-8", "surrogatepass")
+
+
+def _shared_mark(receipt: Receipt) -> str:
+    """What all processes call a receipt. It is made without a key, which they would have to share, so it is longer:
+    nobody can make two receipts that have the same."""
+    text = f"{receipt.proof.value}\0".encode() + _what_repeats(receipt, receipt.kind)
+    return hashlib.blake2b(text, digest_size=16, person=b"pushgateway").hexdigest()
 
 
 def _without_odd_replacement(receipt: Receipt) -> Receipt:

@@ -107,6 +107,9 @@ class ReceivedReceipts:
     vendor's signature of the whole body is wrong or old. The host ignores them."""
     unreadable: int = 0
     """Number of elements that could not be read; 1 if the whole body could not."""
+    elsewhere: int = 0
+    """Number of receipts that another process is storing just now (`Gateway.take_receipts`). If it cannot, they are new
+    when they are posted again."""
     reason: Reason | None = None
     """None if the body was read. Otherwise `INVALID_NOTIFICATION` (it is no receipt), `CREDENTIALS` (no such
     certificate, or the vendor's signature is wrong or old: then `forged` is 1), `UNSUPPORTED` (this vendor posts none)
@@ -121,9 +124,10 @@ class ReceivedReceipts:
 
     @property
     def should_repeat(self) -> bool:
-        """True if nothing was taken for a cause that the host can remove, so that the vendor should post it again: the
-        gateway is closed, or certificate, plug-in or signature key is wrong (see `Gateway.receipt_answer`)."""
-        return self.reason in (Reason.CLOSED, Reason.CREDENTIALS)
+        """True if the vendor should post the request again (see `Gateway.receipt_answer`): nothing was taken for a
+        cause that the host can remove (the gateway is closed, or certificate, plug-in or signature key is wrong), or
+        another process is storing some of it and has not said yet whether it could."""
+        return self.elsewhere > 0 or self.reason in (Reason.CLOSED, Reason.CREDENTIALS)
 
 
 @safe_repr

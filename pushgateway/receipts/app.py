@@ -117,7 +117,7 @@ class Receipts:
         self._handler_timeout = handler_timeout
         self._retry_after = retry_after
         self._under_way = 0
-        self._at_handler: dict[str, set[asyncio.Future[bool]]] = {}
+        self._being_taken: dict[str, set[asyncio.Future[bool]]] = {}
         self._failures = 0
         self._silent_until = 0.0
 
@@ -171,25 +171,30 @@ class Receipts:
 
     async def _take_body(self, gateway: Gateway, certificate_id: str, scope: Scope, body: bytes, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        received = gateway.receipts(certificate_id, headers, body)
-        if received.should_repeat:
-            await self._reply(gateway, certificate_id, send, self._retry_after)
-            return
-        before = set(self._at_handler.get(certificate_id, ())) if received.duplicates else set()
-        pause = await self._hand_over(gateway, certificate_id, received.receipts) if received.receipts else None
-        if pause is None and before:
+        under_way = self._being_taken.setdefault(certificate_id, set())
+        before, done = set(under_way), asyncio.get_running_loop().create_future()
+        under_way.add(done)
+        pause: float | None = self._retry_after
+        try:
+            received = await gateway.take_receipts(certificate_id, headers, body)
+            pause = await self._hand_over(gateway, certificate_id, received.receipts) if received.receipts else None
+        finally:
+            done.set_result(pause is None)
+            under_way.discard(done)
+            if not under_way:
+                self._being_taken.pop(certificate_id, None)
+        if pause is None and received.duplicates and before:
             # The handler may still be storing the first copy of a duplicate. If it fails, these must be posted again.
             await asyncio.wait(before)
             pause = None if all(taken.result() for taken in before) else self._retry_after
+        if pause is None and received.should_repeat:
+            pause = self._retry_after
         await self._reply(gateway, certificate_id, send, pause)
 
     async def _hand_over(self, gateway: Gateway, certificate_id: str, receipts: Sequence[Receipt]) -> float | None:
         """Call the handler. Returns None when it has stored them, otherwise the seconds until they should be posted
         again."""
         taken = False
-        done = asyncio.get_running_loop().create_future()
-        at_handler = self._at_handler.setdefault(certificate_id, set())
-        at_handler.add(done)
         try:
             async with asyncio.timeout(self._handler_timeout):
                 await self._handler(receipts)
@@ -200,12 +205,7 @@ class Receipts:
             self._complain(f"certificate {certificate_id}: the handler of receipts failed: {where(failed)}")
             return self._retry_after
         finally:
-            if not taken:
-                gateway.forget_receipts(receipts)
-            done.set_result(taken)
-            at_handler.discard(done)
-            if not at_handler:
-                self._at_handler.pop(certificate_id, None)
+            await gateway.settle_receipts(receipts, taken=taken)
         return None
 
     def _complain(self, trouble: str) -> None:

@@ -42,6 +42,8 @@ from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Observer
 from pushgateway.observe.journal import Journal
 from pushgateway.observe.traces import Trace
+from pushgateway.state.address import StateAddress
+from pushgateway.state.protocol import SharedState
 from pushgateway.sync.stream import ThreadStream
 from pushgateway.sync.thread import CallRefused, GatewayThread, ThreadCall
 from pushgateway.transport import Transport
@@ -86,10 +88,11 @@ class Gateway:
         journal: Journal | None = None,
         transport: Transport | TransportName | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
+        state: SharedState | StateAddress | str | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        """See `pushgateway.Gateway`. Your `transport` and `observer` are used in the gateway's thread."""
+        """See `pushgateway.Gateway`. Your `transport`, `observer` and `state` are used in the gateway's thread."""
         _refuse_running_loop()
         self._inner = _async.Gateway(
             certificates,
@@ -107,6 +110,7 @@ class Gateway:
             journal=journal,
             transport=transport,
             vendors=vendors,
+            state=state,
             clock=clock,
             rng=rng,
         )
@@ -247,6 +251,18 @@ class Gateway:
             return inner.receipts(certificate_id, headers, body)
 
         return self._call(receive, lambda: ReceivedReceipts(reason=Reason.CLOSED, detail=CLOSED))
+
+    def take_receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
+        """See `pushgateway.Gateway.take_receipts`."""
+        return self._call(
+            lambda inner: inner.take_receipts(certificate_id, headers, body),
+            lambda: ReceivedReceipts(reason=Reason.CLOSED, detail=CLOSED),
+        )
+
+    def settle_receipts(self, receipts: Iterable[Receipt], *, taken: bool) -> None:
+        """See `pushgateway.Gateway.settle_receipts`. After `close()` it changes nothing."""
+        given = list(receipts)
+        self._call(lambda inner: inner.settle_receipts(given, taken=taken), lambda: None)
 
     def receipt_address(self, certificate_id: int | str) -> str:
         """See `pushgateway.Gateway.receipt_address`."""

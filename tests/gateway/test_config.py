@@ -16,10 +16,12 @@ from pushgateway.config import MAX_SECRET, Config, Options, load_config
 from pushgateway.model.errors import ConfigError
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
+from pushgateway.state import StateAddress
 from pushgateway.vendor import Exchange, Request, Vendor
 
 CANARY = "canary-5d1f"
 Read = Callable[..., Config]
+STATE_URL = "state.url: must be sqlite:///file, redis://host:6379/0, rediss://… or unix:///path/of/redis.sock"
 
 
 @pytest.fixture
@@ -340,8 +342,8 @@ def test_options_at_their_limit_are_taken(read: Read) -> None:
             "certificates: a certificate needs its id: write [certificates.7005]",
         ),
         ("[certificates.'']\nbrand = 'x'", "certificates['']: certificate_id: must not be empty"),
-        ("[certificate.7005]", "certificate: is not known; known: gateway, certificates"),
-        (f"secret = '{CANARY}'", "secret: is not known; known: gateway, certificates"),
+        ("[certificate.7005]", "certificate: is not known; known: gateway, certificates, state"),
+        (f"secret = '{CANARY}'", "secret: is not known; known: gateway, certificates, state"),
     ],
 )
 def test_a_table_in_the_wrong_place_is_named(read: Read, text: str, says: str) -> None:
@@ -514,3 +516,35 @@ def test_options_of_the_network_reach_the_gateway(tmp_path: Path) -> None:
     }
     assert config.gateway() is not None
     assert "secret" not in repr(config)
+
+
+def test_the_shared_state_becomes_an_address(read: Read, tmp_path: Path) -> None:
+    """`[state]` is an option of the gateway: its URL may come from a source, and a file lies beside the configuration.
+    Nothing of the URL is shown."""
+    plain = read("[state]\nurl = 'sqlite:///push.db'\n").options
+    secret = read("[state]\nurl = 'env:STATE'\nprefix = 'staging'\n", {"STATE": f"redis://:{CANARY}@host/0"})
+
+    assert plain == {"state": StateAddress("sqlite:///push.db", folder=tmp_path / "conf")}
+    assert secret.options["state"].url.reveal() == f"redis://:{CANARY}@host/0"
+    assert secret.options["state"].prefix == "staging"
+    assert CANARY not in repr(secret)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("state = 7", ["state: must be a table"]),
+        ("[state]", [STATE_URL]),
+        (f"[state]\nurl = '{CANARY}'", [STATE_URL]),
+        ("[state]\nurl = ['redis://host']", [STATE_URL]),
+        ("[state]\nurl = 'env:NOBODY'", ["state.url: the environment variable NOBODY is not set"]),
+        (
+            "[state]\nurl = 'redis://host'\nprefix = 7",
+            ["state.prefix: must be a text without braces and control characters"],
+        ),
+        ("[state]\nurl = 'redis://host'\nsecret = 7", ["state.secret: is not known; known: url, prefix"]),
+    ],
+)
+def test_a_wrong_state_is_named(read: Read, text: str, expected: list[str]) -> None:
+    """Each mistake in `[state]` is reported by its place."""
+    assert list(problems(read, text)) == expected

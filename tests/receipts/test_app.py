@@ -290,7 +290,7 @@ def test_a_repeat_during_the_handler_gets_the_same_status(fails: bool) -> None:
             await asyncio.sleep(1)
             second = asyncio.ensure_future(Post(HERE, [arrived("a", "b")]).to(app))
             both = await asyncio.gather(first, second)
-            assert app._at_handler == {}
+            assert app._being_taken == {}
             return [*(post.status for post in both), (await Post(HERE, [arrived("a", "b")]).to(app)).status]
 
     assert run_virtual(main()) == ([503, 503, 200] if fails else [200, 200, 200])

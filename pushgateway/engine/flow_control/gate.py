@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from pushgateway.engine.flow_control.breaker import Breaker
 from pushgateway.engine.flow_control.quota import Quotas
@@ -40,6 +41,19 @@ REQUESTS_OF_ONE = 1.0
 """The same at vendors whose requests hold one notification each: at most a second of the rate goes into a request. Cut
 into tenths, 100,000 phones at 3,000 a second would cost 334 requests instead of 100, and a push with another
 notification waits no longer, because it needs a request of its own in any case."""
+
+
+class SharedLimits(Protocol):
+    """What a gate reports to the other processes that send with its certificate."""
+
+    def admitted(self) -> None:
+        """A request was admitted by a limited rate."""
+
+    def delayed(self) -> None:
+        """Pushes wait for the gate."""
+
+    def closed(self, quota: str, seconds: float) -> None:
+        """The vendor says that a quota is closed for so long; `SAVED_CONTENTS` for that of saved contents."""
 
 
 class Permit:
@@ -83,6 +97,8 @@ class Gate:
         self._clock = clock
         self._rng = rng
         self._pushes, self._requests = Rate(rates.pushes), Rate(rates.requests)
+        self.shared: SharedLimits | None = None
+        """Where other processes share the limits of this endpoint: who reports to them."""
         self._breaker = Breaker()
         self._quotas = Quotas(day_offset)
         self._saving = Quotas(day_offset)
@@ -154,6 +170,8 @@ class Gate:
         self._requests.spend(now, 1)
         if self.is_free:
             return Permit(now, pushes, probe=False)
+        if self.shared is not None:
+            self.shared.admitted()
         probe = self._breaker.admit(now)
         if probe:
             self._report_breaker(now)
@@ -229,6 +247,8 @@ class Gate:
         if self.may_save(now):
             seconds = self._closed(self._saving, "", now, refused.retry_after)
             self._emitter.emit(QuotaLatched(**self._labels, quota=SAVED_CONTENTS, seconds=seconds, pushes=0))
+            if self.shared is not None:
+                self.shared.closed(SAVED_CONTENTS, seconds)
 
     def release(self, now: float, permit: Permit) -> None:
         """The request has ended. Without `answered` or `failed` before, it was cut off or never sent, and a probe has
@@ -236,6 +256,37 @@ class Gate:
         if permit.probe and not permit.is_answered:
             self._breaker.give_up()
             self._report_breaker(now)
+
+    # What other processes say
+
+    @property
+    def rates(self) -> tuple[Rate, Rate]:
+        """Of pushes and of requests."""
+        return self._pushes, self._requests
+
+    def close(self, now: float, quota: str, seconds: float) -> None:
+        """Another process has learned that a quota is closed for so long; `SAVED_CONTENTS` for that of saved
+        contents."""
+        saving = quota == SAVED_CONTENTS
+        quotas, key = (self._saving, "") if saving else (self._quotas, quota)
+        if quotas.seconds_left(key, now, self._clock()) > 0:
+            return
+        seconds = quotas.close(key, now, self._clock(), seconds)
+        self._update_may_refuse()
+        self._emitter.emit(QuotaLatched(**self._labels, quota=quota, seconds=seconds, pushes=0))
+
+    def reopen(self, now: float, quota: str) -> None:
+        """Somebody says that a quota is open again."""
+        quotas, key = (self._saving, "") if quota == SAVED_CONTENTS else (self._quotas, quota)
+        if quotas.open(key):
+            self._update_may_refuse()
+            self._emitter.emit(QuotaReleased(**self._labels, quota=quota))
+
+    def closed_quotas(self, now: float) -> Iterator[tuple[str, float]]:
+        """The closed quotas, and for how many seconds."""
+        wall = self._clock()
+        yield from self._quotas.closed(now, wall)
+        yield from ((SAVED_CONTENTS, seconds) for _, seconds in self._saving.closed(now, wall))
 
     # What changes
 
@@ -268,6 +319,8 @@ class Gate:
         seconds = self._closed(self._quotas, quota, now, closed_for)
         self.may_refuse = True
         self._emitter.emit(QuotaLatched(**self._labels, quota=quota, seconds=seconds, pushes=permit.pushes))
+        if self.shared is not None:
+            self.shared.closed(quota, seconds)
 
     def _closed(self, quotas: Quotas, quota: str, now: float, closed_for: float | None) -> float:
         """Close a quota for the seconds that the vendor names, otherwise until its midnight; for how many seconds."""

@@ -55,6 +55,16 @@ class Quotas:
         until = self._until.get(quota)
         return 0.0 if until is None else max(0.0, min(until[0] - wall, until[1] - now))
 
+    def open(self, quota: str) -> bool:
+        """Somebody says that it is open again. False: it was not closed."""
+        return self._until.pop(quota, None) is not None
+
+    def closed(self, now: float, wall: float) -> Iterator[tuple[str, float]]:
+        """Those that are closed, and for how many seconds."""
+        for quota in self._until:
+            if (seconds := self.seconds_left(quota, now, wall)) > 0:
+                yield quota, seconds
+
     def pop_ended(self, now: float, wall: float) -> Iterator[str]:
         """Forget those that are open again, and yield their names."""
         for quota in [quota for quota in self._until if self.seconds_left(quota, now, wall) <= 0]:

@@ -32,11 +32,27 @@ class Rate:
     this module say, up to the vendor's figure. Times are loop seconds.
     """
 
-    __slots__ = ("_before", "_count", "_low", "_most", "_next", "_peak", "_proved", "_second", "_since")
+    __slots__ = (
+        "_before",
+        "_count",
+        "_low",
+        "_most",
+        "_next",
+        "_peak",
+        "_proved",
+        "_second",
+        "_since",
+        "portion",
+        "used",
+    )
 
     def __init__(self, most: float | None) -> None:
         """`most`: per second; None or infinity where the vendor gives no figure."""
         self._most = math.inf if most is None else float(most)
+        self.portion = math.inf
+        """Per second: what this process may send of it, where other processes share it; see `share`."""
+        self.used = 0.0
+        """What was sent since somebody set it to 0; counted only where there is a figure that limits the rate."""
         self._peak: float | None = None  # the rate that was too fast; None: it was never too fast, or has recovered
         self._low = 0.0  # the rate just after it was lowered
         self._proved = False  # the vendor accepted something that was sent since then
@@ -45,8 +61,23 @@ class Rate:
         self._second = 0  # the whole second that `_count` belongs to
         self._count = self._before = 0.0  # sent in this second and in the one before
 
+    @property
+    def most(self) -> float:
+        """The vendor's figure, for all processes together; infinity where it gives none."""
+        return self._most
+
+    def share(self, now: float, portion: float) -> None:
+        """Other processes send too: from now on `portion` per second is for this one. Who waits already waits for as
+        much longer or shorter as that is less or more than before."""
+        before, self.portion = self.current(now), portion
+        if self._next > now:
+            self._next = now + (self._next - now) * before / self.current(now)
+
     def current(self, now: float) -> float:
-        """The rate per second that holds now; infinity where nothing limits it."""
+        """The rate per second that holds now for this process; infinity where nothing limits it."""
+        return min(self._current(now), self.portion)
+
+    def _current(self, now: float) -> float:
         if self._peak is None:
             return self._most
         steps = math.floor(now - self._since)
@@ -85,6 +116,7 @@ class Rate:
         if self._peak is not None or self._most < math.inf:
             due = self._next if now - self._next <= LATE else now
             self._next = due + amount / self.current(now)
+            self.used += amount
 
     def slow_down(self, now: float, sent_at: float) -> bool:
         """The vendor said "too fast" to what was sent at `sent_at`.

@@ -14,11 +14,13 @@ import math
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import attrs
 from cachetools import TLRUCache
 
+from pushgateway.engine.session.shared_logins import SharedLogins, mark_of
 from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor import AccessToken
@@ -98,7 +100,9 @@ class AccessTokens:
         monotonic: Callable[[], float],
         rng: random.Random,
         size: int = 10_000,
+        shared: SharedLogins | None = None,
     ) -> None:
+        """`shared`: the access tokens of all processes, if there are any."""
         self.wall = wall
         """Our own clock, epoch seconds."""
         self._monotonic = monotonic
@@ -110,6 +114,8 @@ class AccessTokens:
         self.offsets: dict[Key, float] = {}
         """Seconds that the vendor's clock is ahead of ours, as far as it was learned; a plain attribute, because it is
         read for each request."""
+        self._shared = shared
+        self._unwanted: dict[Key, str] = {}  # the marks of access tokens that were refused, where they are shared
         self._closed = False
         self._of: dict[str, set[Key]] = {}  # the keys that each certificate uses
         self._users: dict[Key, set[str]] = {}  # and the other way round
@@ -171,6 +177,8 @@ class AccessTokens:
             return
         held.is_forgotten = True
         self._forget_held(key)
+        if self._shared is not None:
+            self._unwanted[key] = mark_of(access)
         if not contended:
             return
         now = self._monotonic()
@@ -200,7 +208,7 @@ class AccessTokens:
             del self._users[key]
             if (held := self._held.get(key)) is not None:
                 held.is_forgotten = True
-            for store in (self._held, self._failures, self.offsets, self._forgotten):
+            for store in (self._held, self._failures, self.offsets, self._forgotten, self._unwanted):
                 store.pop(key, None)
             self._logins.pop(key, None)  # it ends by itself; its waiters get its result, the cache does not
 
@@ -247,6 +255,19 @@ class AccessTokens:
             self._note_failure(key, error)
 
     async def _login(self, key: Key, login: Login) -> AccessToken:
+        log_in = partial(self._log_in, key, login)
+        if self._shared is None or key[0]:  # a key of one certificate is no login, or is signed here
+            access, remaining = await log_in()
+        else:
+            held = self._held.get(key)
+            unwanted = self._unwanted.get(key, "") if held is None else mark_of(held.access)
+            access, remaining = await self._shared.obtain(key[1], unwanted, log_in)
+        if self._logins.get(key) is asyncio.current_task():
+            self._store(key, access, remaining)
+        return access
+
+    async def _log_in(self, key: Key, login: Login) -> tuple[AccessToken, float]:
+        """A new access token, and the seconds that it lives."""
         try:
             access = await login(self.wall() + self.offsets.get(key, 0.0))
         except ClockSkew as skew:
@@ -256,18 +277,18 @@ class AccessTokens:
             if self._logins.get(key) is asyncio.current_task():
                 self.offsets[key] = skew.offset
             access = await login(self.wall() + skew.offset)
-        if self._logins.get(key) is asyncio.current_task():
-            self._store(key, access)
-        return access
+        return access, self._remaining(key, access)
 
-    def _store(self, key: Key, access: AccessToken) -> None:
-        now = self._monotonic()
+    def _remaining(self, key: Key, access: AccessToken) -> float:
         age = 0.0
         if access.created_at is not None:
             age = self.wall() + self.offsets.get(key, 0.0) - access.created_at
         # A lifetime of 0 would mean a login for every batch, so it is not used (nor is NaN).
         lifetime = access.lifetime if access.lifetime > 0 else SHORTEST
-        remaining = min(max(lifetime - age, SHORTEST), lifetime)
+        return min(max(lifetime - age, SHORTEST), lifetime)
+
+    def _store(self, key: Key, access: AccessToken, remaining: float) -> None:
+        now = self._monotonic()
         renew = max(remaining * self._rng.uniform(*EARLY), min(SHORTEST, remaining))
         if (replaced := self._held.get(key)) is not None:
             replaced.is_forgotten = True  # by the endpoints that keep it: where the last login wins, it has ended

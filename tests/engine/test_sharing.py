@@ -1,0 +1,307 @@
+"""Several gateways with one shared state are, to the vendor, one: one rate and one day's quota, fairly divided.
+
+Virtual time: each gateway is what a process of its own would be, and the store answers after a millisecond.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from shared_gateways import TimedServer, UnsteadyState, closed, now, processes, pushed, unsteady
+from toy_vendor import certificate, note
+
+from pushgateway import Certificate, Gateway, PushToken, Reason
+from pushgateway.engine.flow_control.portions import fair_portion
+from pushgateway.observe.events import Event, QuotaLatched, QuotaReleased, SharedStateChanged
+from pushgateway.state import MemoryState
+from pushgateway.testing.virtual_time import run_virtual
+
+RATE = 200.0
+
+
+@pytest.mark.parametrize(
+    ("demand", "others", "portion"),
+    [
+        (50.0, [], 75.0),  # half of what nobody wants is lent to it
+        (100.0, [], 100.0),
+        (300.0, [300.0, 300.0, 300.0], 25.0),
+        (300.0, [10.0, 300.0], 45.0),
+        (10.0, [300.0, 300.0], 10.0),
+        (10.0, [20.0], 10.0 + 70.0 / 3),
+        (100.0, [0.0], 100.0),
+    ],
+)
+def test_a_rate_is_divided_fairly(demand: float, others: list[float], portion: float) -> None:
+    """Who wants less than an equal share gets what it wants, the others divide the rest, and a spare part is lent."""
+    assert fair_portion(100.0, demand, others) == pytest.approx(portion)
+
+
+def test_no_division_gives_away_more_than_there_is() -> None:
+    """Whatever the demands are, the portions of all processes together are at most the rate."""
+    for demands in ([1.0, 2.0, 3.0], [0.0, 0.0], [99.0, 99.0, 1.0, 0.5], [1e9] * 7, [33.0, 33.0, 33.0]):
+        portions = [fair_portion(100.0, one, [*demands[:n], *demands[n + 1 :]]) for n, one in enumerate(demands)]
+
+        assert sum(portions) <= 100.0 + 1e-9
+
+
+LIMITED = Certificate(1, "toy", {"secret": "s3cret"}, pushes_per_second=RATE)
+"""A certificate whose vendor takes `RATE` pushes a second."""
+
+Program = Callable[[list[Gateway], TimedServer, UnsteadyState], Awaitable[Any]]
+
+
+def shared_run(number: int, program: Program, given: Certificate = LIMITED, **options: Any) -> tuple[Any, TimedServer]:
+    """What a program with so many gateways on one state returns, and the vendor's server."""
+    server = TimedServer()
+
+    async def main() -> Any:
+        state = unsteady()
+        gateways = processes(number, server, state, given, **options)
+        try:
+            return await program(gateways, server, state)
+        finally:
+            await closed(gateways)
+
+    return run_virtual(main()), server
+
+
+def test_four_processes_share_one_rate() -> None:
+    """All four have more to send than they may: together they send what the vendor takes, within 3 %, and each a
+    quarter of it, within 10 %. In no second is more sent than the rate and its borrowed hundredth."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, _: UnsteadyState) -> None:
+        for number, gate in enumerate(gateways):
+            pushed(gate, 4000, title=f"p{number}")
+        await asyncio.sleep(21)
+
+    _, server = shared_run(4, program)
+
+    assert server.rate(1, 21) == pytest.approx(RATE, rel=0.03)
+    for number in range(4):
+        assert server.rate(1, 21, f"p{number}") == pytest.approx(RATE / 4, rel=0.1)
+    assert max(server.rate(second, second + 1) for second in range(1, 20)) <= 1.03 * RATE
+
+
+def test_a_process_that_begins_gets_its_share_within_a_second() -> None:
+    """One process sends at the whole rate; a second one begins, and from one second later both have a half."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, _: UnsteadyState) -> None:
+        pushed(gateways[0], 6000, title="first")
+        await asyncio.sleep(5)
+        pushed(gateways[1], 6000, title="second")
+        await asyncio.sleep(6)
+
+    _, server = shared_run(2, program)
+
+    assert server.rate(1, 5, "first") == pytest.approx(RATE, rel=0.03)
+    assert server.rate(6, 11, "first") == pytest.approx(RATE / 2, rel=0.05)
+    assert server.rate(6, 11, "second") == pytest.approx(RATE / 2, rel=0.05)
+    assert server.rate(5, 6) <= RATE + RATE / 2 / 10  # and the first request of the second one
+
+
+def test_what_one_process_does_not_need_the_others_have() -> None:
+    """One process ends its pushes, one never had any, one sends a trickle: the busy one has nearly the whole rate from
+    two seconds later, and the trickle is never held back."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, _: UnsteadyState) -> list[float]:
+        pushed(gateways[0], 6000, title="busy")
+        pushed(gateways[1], 400, title="ends")
+        waited = []
+        for number in range(140):
+            begun = now()
+            await gateways[2].send(PushToken(1, f"trickle-{number}"), note("trickle"))
+            waited.append(now() - begun)
+            await asyncio.sleep(max(0.0, begun + 0.1 - now()))
+        return waited[20:]
+
+    waited, server = shared_run(4, program)
+
+    ended = server.by_title["ends"][-1]
+    assert server.rate(ended + 2, 14) == pytest.approx(RATE, rel=0.05)
+    assert max(waited) < 0.05
+
+
+def test_single_pushes_do_not_wait_for_the_store() -> None:
+    """A process that sends now and then sends at once: the store that takes 0.4 seconds is not on the way of a push."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> float:
+        await gateways[0].send(PushToken(1, "first"), note())
+        state.delay = 0.4
+        longest = 0.0
+        for number in range(10):
+            await asyncio.sleep(5)
+            begun = now()
+            await gateways[0].send(PushToken(1, f"k{number}"), note())
+            longest = max(longest, now() - begun)
+        return longest
+
+    longest, _ = shared_run(2, program)
+
+    assert longest < 0.05
+
+
+def test_a_used_up_day_is_known_to_all_within_a_second() -> None:
+    """One process learns that the daily quota is used up: after a second the others end their pushes without a request, and
+    each of them reports it once. A process that begins later knows it too."""
+    events: list[Event] = []
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[Any]:
+        for gate in gateways[:3]:
+            await gate.send(PushToken(1, "a"), note())
+        server.codes["used-up"] = "7"
+        first = await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(1)
+        before = server.calls["push"]
+        later = [await gate.send(PushToken(1, "b"), note()) for gate in gateways]
+        return [first, *later, server.calls["push"] - before]
+
+    found, _ = shared_run(4, program, observer=events.append)
+
+    *outcomes, requests = found
+    assert {outcome.reason for outcome in outcomes} == {Reason.QUOTA_EXCEEDED}
+    assert all(outcome.retry_after > 3600 for outcome in outcomes[1:])
+    assert requests == 0
+    assert sum(isinstance(event, QuotaLatched) for event in events) == 4
+
+
+def test_a_quota_that_somebody_opens_is_open_to_all() -> None:
+    """More was bought at the vendor: opened in the store, every process sends again within a second."""
+    events: list[Event] = []
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[bool]:
+        for gate in gateways:
+            await gate.send(PushToken(1, "a"), note())
+        server.codes["used-up"] = "7"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(1)
+        (key,) = (await state.inner.contents()).closed
+        await state.inner.open_quota(key)
+        await asyncio.sleep(1)
+        return [(await gate.send(PushToken(1, "b"), note())).ok for gate in gateways]
+
+    found, _ = shared_run(2, program, observer=events.append)
+
+    assert found == [True, True]
+    assert sum(isinstance(event, QuotaReleased) for event in events) == 2
+
+
+def test_a_store_that_is_gone_costs_no_push_and_is_reported_once() -> None:
+    """It fails for a minute while all send at the limit: not less is sent than before, not more than the vendor takes,
+    and each process reports its end and its return once."""
+    events: list[Event] = []
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> int:
+        for number, gate in enumerate(gateways):
+            pushed(gate, 8000, title=f"p{number}", timeout=1000.0)
+        await asyncio.sleep(5)
+        state.failure = ConnectionError("secret-in-an-error")
+        await asyncio.sleep(2)
+        before = state.calls
+        await asyncio.sleep(58)
+        calls = state.calls - before
+        state.failure = None
+        await asyncio.sleep(15)
+        return calls
+
+    calls, server = shared_run(4, program, observer=events.append)
+
+    assert server.rate(6, 65) == pytest.approx(RATE, rel=0.03)
+    assert server.rate(70, 80) == pytest.approx(RATE, rel=0.03)
+    changes = [event.available for event in events if isinstance(event, SharedStateChanged)]
+    assert sorted(changes) == [False] * 4 + [True] * 4
+    assert calls < 4 * 20  # a probe every five seconds, not one for each request
+
+
+def test_a_store_that_hangs_stops_nobody() -> None:
+    """Its answers take two seconds, from the beginning: every process sends, with the whole rate as without a store."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[bool]:
+        state.delay = 2.0
+        outcomes = await asyncio.gather(*(pushed(gate, 100, title=f"p{n}") for n, gate in enumerate(gateways)))
+        return [outcome.ok for its in outcomes for outcome in its]
+
+    found, server = shared_run(3, program)
+
+    assert found == [True] * 300
+    assert server.push_times[-1] < 4.0
+
+
+def test_an_idle_process_that_lost_the_store_has_an_equal_share() -> None:
+    """It was idle when the store went: it begins at once, with an equal share of the rate."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> None:
+        for gate in gateways:
+            await gate.send(PushToken(1, "a"), note())
+        await asyncio.sleep(3)
+        state.failure = OSError()
+        await asyncio.sleep(3)
+        pushed(gateways[0], 6000, title="begins")
+        await asyncio.sleep(10)
+
+    _, server = shared_run(2, program)
+
+    assert server.rate(7, 16, "begins") == pytest.approx(RATE / 2, rel=0.05)
+
+
+def test_a_store_that_lost_everything_learns_closed_quotas_again() -> None:
+    """It was restarted empty: the processes that know a closed quota say so, and a new process learns it."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[str]:
+        await gateways[0].send(PushToken(1, "a"), note())
+        server.codes["used-up"] = "7"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(1)
+        state.failure = OSError()
+        await asyncio.sleep(2)
+        state.inner, state.failure = MemoryState(asyncio.get_running_loop().time), None
+        await asyncio.sleep(10)
+        return list((await state.inner.contents()).closed)
+
+    found, _ = shared_run(1, program)
+
+    assert len(found) == 1
+
+
+def test_a_reload_keeps_what_is_shared() -> None:
+    """A setting changes that is no secret: the lane has new limits, and still shares them, and a closed quota."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> Any:
+        await gateways[0].send(PushToken(1, "a"), note())
+        server.codes["used-up"] = "7"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(1)
+        gateways[0].reload([certificate(size=7)])
+        await asyncio.sleep(1)
+        return (await gateways[0].send(PushToken(1, "b"), note())).reason
+
+    found, _ = shared_run(2, program)
+
+    assert found is Reason.QUOTA_EXCEEDED
+
+
+def test_a_closed_gateway_leaves_nothing_in_the_store() -> None:
+    """Its portions and its name are gone as soon as it is closed, and no task of it is left."""
+
+    async def main() -> Any:
+        state, server = unsteady(), TimedServer()
+        gateways = processes(2, server, state, LIMITED)
+        sending = [pushed(gate, 50, title=str(number)) for number, gate in enumerate(gateways)]
+        await asyncio.gather(*sending)
+        before = await state.inner.contents()
+        await closed(gateways)
+        return before, await state.inner.contents()
+
+    before, after = run_virtual(main())
+
+    assert len(before.processes) == 2
+    assert before.portions
+    assert (after.processes, after.portions) == ({}, {})
+
+
+def test_a_value_that_is_no_state_is_refused() -> None:
+    """A wrong type, a wrong URL: the error names the field, and quotes no password."""
+    for wrong in (7, "redis:/x", "http://user:password@host", "sqlite://x"):
+        with pytest.raises(ValueError, match=r"^(Gateway\.)?state") as refused:
+            Gateway([certificate()], state=wrong)  # type: ignore[arg-type]
+        assert "password" not in str(refused.value)
