@@ -142,8 +142,8 @@ def test_single_pushes_do_not_wait_for_the_store() -> None:
 
 
 def test_a_used_up_day_is_known_to_all_within_a_second() -> None:
-    """One process learns that the daily quota is used up: after a second the others end their pushes without a request, and
-    each of them reports it once. A process that begins later knows it too."""
+    """One process learns that the daily quota is used up: after a second the others end their pushes without a request,
+    and each of them reports it once. A process that begins later knows it too."""
     events: list[Event] = []
 
     async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[Any]:
