@@ -167,11 +167,19 @@ class Vivo(SavedListVendor):
         usual = (self.category or "") if note.intent is None else self.intent_table.category(note)
         return given if isinstance(given, str) else usual
 
-    def quota(self, notification: Notification) -> str:
+    def class_of(self, note: Notification) -> str:
         """The class: of the category, or else of an override."""
-        row = self.facts.categories.get(self.category_of(notification))
-        is_system = self.sheet.overrides(notification).get("classification") == 1
+        row = self.facts.categories.get(self.category_of(note))
+        is_system = self.sheet.overrides(note).get("classification") == 1
         return row.group if row is not None else "system" if is_system else "operational"
+
+    def mode_of(self, note: Notification) -> Any:
+        """The `pushMode` of an override, or else of the settings; None: it is left out."""
+        return self.sheet.overrides(note).get("pushMode", 1 if self.test_messages else None)
+
+    def quota(self, notification: Notification) -> str:
+        """The class. Test messages count against none, and are taken at night."""
+        return "test" if self.mode_of(notification) == 1 else self.class_of(notification)
 
     def broadcast_quota(self, broadcast: Broadcast) -> str:
         """The class, and whether it goes to everyone, to tags or to a list. Broadcasts to everyone and saved contents
@@ -182,10 +190,10 @@ class Vivo(SavedListVendor):
 
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         """Category and class, which must fit, how it rings, the data as texts, the receipts."""
-        category, quota = self.category_of(note), self.quota(note)
-        classification = int(quota == "system")
+        category, kind = self.category_of(note), self.class_of(note)
+        classification = int(kind == "system")
         if category and self.sheet.overrides(note).get("classification", classification) != classification:
-            raise invalid('overrides["vivo"]["classification"]', f"does not fit {category}, which is of class {quota}")
+            raise invalid('overrides["vivo"]["classification"]', f"does not fit {category}, which is of class {kind}")
         if self.receipt_id is not None and note.receipt_url is not None:
             raise unsupported("receipt_url", "vivo posts to the address in its console, because receipt_id is set")
         if self.receipt_id is None and note.receipt_parameter is not None and note.receipt_url is None:
@@ -201,7 +209,7 @@ class Vivo(SavedListVendor):
 
     def list_fields(self, note: Notification) -> Mapping[str, Any]:
         """Whether it is a test, as its saved content says."""
-        mode = self.sheet.overrides(note).get("pushMode", 1 if self.test_messages else None)
+        mode = self.mode_of(note)
         return {} if mode is None else {"pushMode": mode}
 
     def ask_all(self, frame: Frame, audience: Audience) -> Request:

@@ -89,6 +89,25 @@ def test_a_used_up_number_of_contents_costs_no_push() -> None:
 
 
 @pytest.mark.parametrize("options", [{"daily_operational": 0}, {"hours": True}])
+def test_a_closed_class_costs_no_test_message(options: dict[str, Any]) -> None:
+    """vivo counts none of them, and takes them at night."""
+
+    async def main() -> Any:
+        one = Setting(**options)
+        await asyncio.sleep((22 * 3600 - (one.clock() % 86_400)) % 86_400)  # six in the morning in China
+        trial = Notification("t", "b", intent="marketing", overrides={"vivo": {"pushMode": 1}})
+        async with one.gateway as gateway:
+            refused = await gateway.send(one.phones[0], OFFER)
+            return refused, await gateway.send(one.phones[0], trial), await gateway.multicast(one.phones, trial)
+
+    refused, single, several = run(main())
+
+    assert refused.reason is Reason.QUOTA_EXCEEDED
+    assert single.ok
+    assert all(outcome.ok for outcome in several)
+
+
+@pytest.mark.parametrize("options", [{"daily_operational": 0}, {"hours": True}])
 def test_a_content_of_a_closed_class_closes_its_class_only(options: dict[str, Any]) -> None:
     """Whether vivo refuses it when it is saved, or its messages only: chats are still sent as lists, and one push shows
     that the class is closed."""

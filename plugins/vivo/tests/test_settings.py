@@ -95,6 +95,15 @@ def test_quotas_of_broadcasts(load: Callable[..., Vivo]) -> None:
     ] == [[f"{name}.{kind}" for kind in ("everyone", "tags", "lists", "lists")] for name in ("operational", "system")]
 
 
+def test_test_messages_count_against_no_class(load: Callable[..., Vivo]) -> None:
+    """Whether the settings or an override say that it is one."""
+    formal, test = (Notification("t", "b", intent="chat", overrides={"vivo": {"pushMode": mode}}) for mode in (0, 1))
+    settings, users = load(**LEAST, test_messages=True), load(**LEAST)
+
+    assert [settings.quota(note) for note in (NOTE, formal, test)] == ["test", "system", "test"]
+    assert [users.quota(note) for note in (NOTE, formal, test)] == ["operational", "system", "test"]
+
+
 @pytest.mark.parametrize("odd", [{"category": 7}, {"category": ["IM"]}, {"classification": "1"}])
 def test_a_quota_of_odd_overrides(load: Callable[..., Vivo], odd: dict[str, Any]) -> None:
     """The core asks before anything is checked."""
