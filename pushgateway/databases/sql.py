@@ -9,9 +9,12 @@ the tables as a folder of migrations. Used by the devices and the outbox.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources.abc import Traversable
@@ -35,8 +38,10 @@ T = TypeVar("T")
 Work: TypeAlias = Callable[["Connection"], T]
 Dialect: TypeAlias = Literal["sqlite", "postgresql", "mysql"]
 
-TRIES: Final = 5
+TRIES: Final = 12
 """Times that a work is run when the database undoes it because of others: a deadlock, the same key at the same time."""
+PAUSE: Final = 0.01
+"""Seconds between the first and the second run, at most; this much more before each further one."""
 MOST_WAITING: Final = 10_000
 """Works that may wait for a thread; a further one fails at once."""
 RECYCLED: Final = 1800
@@ -157,13 +162,14 @@ class SqlDatabase:
     # In a thread
 
     def _run(self, work: Work[T], reads: bool) -> T:
-        for left in reversed(range(TRIES)):
+        for tries in itertools.count(1):
             found = self._try(work, reads)
             if isinstance(found, _Done):
                 return found.value
-            if not (found.again and left):
+            if tries == TRIES or not found.again:
                 raise found.error  # here, where nothing of the driver's own error is attached to it
-        raise RuntimeError("not reached: the last try is not repeated")
+            time.sleep(random.SystemRandom().uniform(0, tries * PAUSE))  # those that are in each other's way part
+        raise RuntimeError("there is no end to counting")
 
     def _try(self, work: Work[T], reads: bool) -> _Done[T] | _Failed:
         """Run `work` once."""
