@@ -20,6 +20,7 @@ from typing import Literal, Self, TypeVar
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.engine.bindings import Bindings
 from pushgateway.engine.broadcast import Broadcasting, ended
 from pushgateway.engine.explain import BROADCAST_TIMEOUT, Explanation, explain, with_plain_push
 from pushgateway.engine.flow_control.retry import RetryPolicy, retry_policy
@@ -101,6 +102,7 @@ class Gateway:
         transport: Transport | TransportName | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         state: SharedState | StateAddress | str | None = None,
+        devices: Bindings | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
@@ -120,7 +122,9 @@ class Gateway:
         be more than its own. `vendors`: classes by brand that go before installed plug-ins. `state`: what several
         processes with these certificates share (access tokens, rates, quotas, receipts): a URL such as
         "redis://host:6379/0" or "sqlite:///push-state.db", a `StateAddress`, or an object, closed by you; None: this
-        process is the only one. `clock` (epoch seconds), `rng`: for tests.
+        process is the only one. `devices`: which phone belongs to which user, as `pushgateway.devices.Devices` (closed
+        by you): for `push_to_users`, and to be asked before each request with pushes that have an owner. `clock` (epoch
+        seconds), `rng`: for tests.
         """
         check_seconds("Gateway.timeout", timeout, optional=False)
         check_seconds("Gateway.request_timeout", request_timeout, optional=False)
@@ -142,6 +146,7 @@ class Gateway:
         self._rng = rng or random.SystemRandom()
         self._emitter = Emitter(observer, lambda: asyncio.get_running_loop().time())
         self._traces = make_traces(trace, journal, clock)
+        self._bindings = devices
         self._lanes = Lanes(
             lane_options=LaneOptions(
                 connections=connections,
@@ -158,10 +163,13 @@ class Gateway:
             clock=clock,
             rng=self._rng,
             traces=self._traces,
+            bindings=devices,
         )
         self._own_state = state is None or isinstance(state, str | StateAddress)
         self._state = open_state(state) if isinstance(state, str | StateAddress) else _checked_state(state)
         self._sharing: Sharing | None = None  # begun at the first call
+        if devices is not None:
+            devices.attach(self._emitter.emit, self._lanes.brand)
         self._verifier = ReceiptVerifier(self._lanes, self._emitter, self._rng, clock, self._traces)
         self._under_way = SupervisedTasks()
         self._flows = dict[Flow, None]()  # as a set, in the order in which they began
@@ -322,6 +330,44 @@ class Gateway:
         finally:
             del self._flows[flow]
             await flow.leave()
+
+    async def push_to_users(
+        self,
+        users: Iterable[str],
+        notification: Notification,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        priority: Priority | None = None,
+        context: object = None,
+    ) -> dict[str, dict[str, Outcome]]:
+        """Send one notification to all devices of these users, as `Gateway.devices` knows them.
+
+        Returns for each user, in the order given, an outcome for each of his devices by its id; a user without devices
+        has an empty dict. A device that is unbound or taken over by another user meanwhile ends `NOT_SENT` / `UNBOUND`,
+        and a token that the vendor calls dead is retired by the devices.
+
+        `timeout`, `priority`, `context`: as in `multicast`. Raises `FieldError`, `StoreError` if the devices cannot be
+        read, and `LoopError`.
+        """
+        self._enter()
+        if self._bindings is None:
+            raise FieldError("Gateway.devices", "is needed to push to users: give Gateway(devices=Devices(…))")
+        found = await self._bindings.of_users(users)
+        bindings = [binding for those in found.values() for binding in those]
+        outcomes = iter(
+            await self.send_each(
+                Push(
+                    binding.push_token,
+                    notification,
+                    timeout=timeout,
+                    priority=priority,
+                    context=context,
+                    owner=binding.owner,
+                )
+                for binding in bindings
+            )
+        )
+        return {user: {binding.device: next(outcomes) for binding in those} for user, those in found.items()}
 
     async def broadcast(
         self,

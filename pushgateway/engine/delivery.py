@@ -12,27 +12,33 @@ import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from pushgateway.certificates.receipt_signing import ReceiptSigner
+from pushgateway.engine.bindings import UNBOUND, UNCONFIRMED
 from pushgateway.engine.flow_control.breaker import SEVERAL
 from pushgateway.engine.flow_control.gate import Gate, Permit
 from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.pushes.completion import Completions
-from pushgateway.engine.pushes.runs import Run, joined, size_of
+from pushgateway.engine.pushes.runs import Run, joined, separate, size_of
 from pushgateway.engine.saved_contents import SavedContent, Stored
 from pushgateway.engine.session import results
 from pushgateway.engine.session.plugin_guard import as_saved, guarded
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.batch import Batch
+from pushgateway.model.errors import StoreError
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.reason import Reason
 from pushgateway.vendor import AccessToken, Request
-from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused
+from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused, TooLate
 
 
 def content_number(notifications: Iterable[Notification]) -> int:
     """A number for the text of a request, `SEVERAL` where it holds different texts: what a firewall may judge."""
     texts = {(one.title, one.body) for one in notifications}
     return hash(texts.pop()) & sys.maxsize if len(texts) == 1 else SEVERAL
+
+
+CONFIRMATIONS = 3
+"""How often it is asked whether pushes may leave, if the event loop is so busy that each answer comes too late."""
 
 
 class _Changed(Exception):
@@ -71,6 +77,7 @@ class Delivery(Ask):
         has to be saved before, or is; then `leave` is called at the end."""
         first = runs[0]
         super().__init__("push", first.region, permit.pushes)
+        self.has_owners = completions.bindings is not None and any(any(run.owners) for run in runs)
         self.runs = runs
         self.trace = first.trace
         """What is kept of the request, where there are traces; one for all its runs."""
@@ -110,7 +117,9 @@ class Delivery(Ask):
             begin = functools.partial(guarded, session.vendor.plugin.push, batch)
             try:
                 outcomes = results.checked(batch, await session.run_with_access(access, begin, self))
-            except _Changed:
+            except (_Changed, TooLate) as again:
+                if isinstance(again, TooLate):
+                    self._take_back(again)
                 if access is not None:
                     access = await session.renewed(self.region)  # the same, or a new one if that was refused before
                 self.runs = self._completions.still_wanted(self.runs, self._loop.time())
@@ -178,6 +187,51 @@ class Delivery(Ask):
         if is_of_the_login or not isinstance(refused, AccessExpired):
             number = None if is_of_the_login else content_number((content.notification,))
             gate.failed(now, self._permit, refused, self._quota, number)
+
+    async def confirm(self) -> float | NoVerdict:
+        """Ask whether the phones still belong to the users that the pushes are for. Those that do not end here.
+
+        Raises `_Changed` if the request has to be built without them, and `Refused` if that cannot be asked. Where an
+        earlier request of the exchange has left, the exchange gets a `NoVerdict` instead, and what was in this request
+        is tried again.
+        """
+        if not self.of_this_try:
+            self.built()  # to ask takes a round trip: others may build meanwhile
+        pushes = [(token, owner) for run in self.runs for token, owner in zip(run.push_tokens, run.owners, strict=True)]
+        owned = [(push_token, owner) for push_token, owner in pushes if owner is not None]
+        bindings = self._completions.bindings
+        if bindings is None:
+            raise RuntimeError("there is nobody to be asked")
+        for _ in range(CONFIRMATIONS):
+            try:
+                answer = await bindings.confirm(owned)
+            except StoreError as unavailable:
+                return self._unconfirmed(f"{UNCONFIRMED}: {unavailable}")
+            gone = {place for place, (_, owner) in enumerate(pushes) if owner and owner.binding in answer.gone}
+            if gone and self.of_this_try:
+                return NoVerdict(UNBOUND, sent=False)
+            if gone:
+                left, self.runs = separate(self.runs, gone)
+                for run in left:
+                    self._completions.not_sent(run, Reason.UNBOUND, UNBOUND)
+                raise _Changed
+            if self._loop.time() < answer.until:
+                return answer.until
+        return self._unconfirmed(f"{UNCONFIRMED} in time")
+
+    def _unconfirmed(self, detail: str) -> NoVerdict:
+        if not self.of_this_try:
+            raise Refused(Reason.UNAVAILABLE, detail=detail)
+        return NoVerdict(detail, sent=False)
+
+    def _take_back(self, late: TooLate) -> None:
+        """The request that was handed to the transport last has not left. Raises the error if others have."""
+        if self.of_this_try > 1:
+            raise late
+        self.requests -= 1
+        self.of_this_try = 0
+        for run in self.runs:
+            run.asked = False
 
     def leaving(self, request: Request) -> None:
         """A request is handed to the transport. Raises `_Changed` if it holds a push whose caller is gone or which is

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from pushgateway.certificates.receipt_signing import ReceiptSigner
+from pushgateway.engine.bindings import Bindings
 from pushgateway.engine.endpoint import CLOSED, Endpoint
 from pushgateway.engine.flow_control.gate import Gate
 from pushgateway.engine.options import LaneOptions
@@ -53,9 +54,11 @@ class Lane:
         rng: random.Random,
         traces: Traces | None = None,
         sharing: Sharing | None = None,
+        bindings: Bindings | None = None,
     ) -> None:
         """`clock`: wall clock, epoch seconds. `traces`: what keeps the lives of pushes, if anything. `sharing`: what
-        divides its limits among several processes, if anything."""
+        divides its limits among several processes, if anything. `bindings`: whom to ask about pushes that have an
+        owner."""
         self._emitter = emitter
         self._clock = clock
         self._rng = rng
@@ -63,7 +66,9 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self.settings = LaneSettings(session, lane_options)
         self.queue = Queue()
-        self.completions = Completions(session.certificate_id, session.vendor.brand, emitter, traces, self._why_held_up)
+        self.completions = Completions(
+            session.certificate_id, session.vendor.brand, emitter, traces, self._why_held_up, bindings=bindings
+        )
         self._arrivals: deque[Run] = deque()  # came in during this turn of the loop
         self.arrived = 0
         """Pushes in them."""

@@ -21,6 +21,7 @@ import attrs
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.settings import load_vendors
+from pushgateway.engine.bindings import Bindings
 from pushgateway.engine.endpoint import CLOSED
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.options import LaneOptions
@@ -60,8 +61,10 @@ class Lanes:
         clock: Callable[[], float],
         rng: random.Random,
         traces: Traces | None = None,
+        bindings: Bindings | None = None,
     ) -> None:
-        """`lane_options`: where a certificate says nothing else. `request_timeout`: seconds for one vendor request."""
+        """`lane_options`: where a certificate says nothing else. `request_timeout`: seconds for one vendor request.
+        `bindings`: whom to ask about pushes that have an owner."""
         self._options = lane_options
         self._request_timeout = request_timeout
         self._emitter = emitter
@@ -70,6 +73,7 @@ class Lanes:
         self._clock = clock
         self._rng = rng
         self._traces = traces
+        self._bindings = bindings
         self._certificates: dict[str, Certificate] = {}
         self._vendors: dict[str, Vendor | PluginError] = {}
         self._lanes: dict[str, Lane] = {}
@@ -184,6 +188,7 @@ class Lanes:
                 rng=self._rng,
                 traces=self._traces,
                 sharing=self.sharing,
+                bindings=self._bindings,
             )
             self._resize(key, lane)
         return lane

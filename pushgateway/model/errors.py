@@ -16,6 +16,7 @@ The result of a push is never an exception: it is an `Outcome`. `PushFailed` is 
     ├── PushFailed                          only from `Outcome.raise_for_failure()`; `outcome` is the value
     └── ExchangeError                       between plug-in and core; hosts never see these
         ├── NoVerdict                       no readable reply came
+        │   └── TooLate                     the request did not leave before the time that the core had set
         └── Refused                         the request as a whole was refused, readably
             ├── AccessExpired               the vendor does not accept the access token: log in again
             │   └── SignatureRefused        one that was signed here, for the second time (core only)

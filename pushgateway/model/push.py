@@ -1,4 +1,4 @@
-"""`PushToken`: the address of one app on one phone, and `Push`: one notification for one push token.
+"""`PushToken`: the address of one app on one phone; `Owner`: whose phone that is; `Push`: one notification for it.
 
 Frozen values and their checks: no I/O, no clock, no random, no vendor's name. A `repr` may be logged, so it never holds
 a token, a title, a body or a secret. Made by hosts and by the gateway, read by plug-ins.
@@ -91,11 +91,55 @@ class CallBack:
         return "CallBack(…)"
 
 
+LONGEST_ID = 255
+"""Bytes of a user's or a device's id in UTF-8, at most: more does not fit into the index of every database."""
+
+
+def as_owner_id(field: str, value: str) -> str:
+    """The id of a user or a device, of 1 to 255 bytes. Raises `FieldError` that names `field` for other types and
+    lengths, and for a text that databases do not compare exactly: with control characters, or blanks around it."""
+    if type(value) is not str:
+        raise FieldError(field, f"must be a str, is {type(value).__name__}")
+    if not value.isprintable() or value != value.strip():
+        raise FieldError(field, "must have no control characters and no blanks around it")
+    if not 0 < len(value.encode()) <= LONGEST_ID:
+        raise FieldError(field, f"must have 1 to {LONGEST_ID} bytes in UTF-8")
+    return value
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class Owner:
+    """Whose phone a push is for: a user, and the device that the push token belongs to.
+
+    `Binding.owner` of `pushgateway.devices` is one. A host with device records of its own may make it of the first two
+    fields: then nothing is asked before the push is sent.
+    """
+
+    user: str
+    device: str
+    """The host's id of one installation of the app, for example one that it made at the first start."""
+    binding: int = 0
+    """Number of the binding of device and push token in `pushgateway.devices`; another one whenever either changes. 0:
+    there is none."""
+    generation: int = 0
+    """How often the device had reported this token when the push was made: a verdict about an earlier report does not
+    retire the token."""
+
+    def __attrs_post_init__(self) -> None:
+        as_owner_id("Owner.user", self.user)
+        as_owner_id("Owner.device", self.device)
+
+    def __repr__(self) -> str:
+        user = getattr(self, "user", UNSET)
+        return f"Owner({mask(user) if isinstance(user, str) else 'unset'})"
+
+
 class _Draft:
     """The slots of a push, not frozen, because writing a frozen value field by field takes several times as long."""
 
     __slots__ = (
-        *("push_token", "notification", "timeout", "dedupe_id", "coalesce", "priority", "context", "callback"),
+        *("push_token", "notification", "timeout", "dedupe_id", "coalesce", "priority", "context", "callback", "owner"),
         "__weakref__",
     )
 
@@ -122,6 +166,9 @@ class Push(_Draft):
     callback: CallBack | None = attrs.field(default=None, kw_only=True)
     """Where its receipts go, set by the gateway if the certificate has a `receipt_url`. It is not used if the
     notification itself has a receipt URL or parameter."""
+    owner: Owner | None = attrs.field(default=None, kw_only=True)
+    """Whose phone it is. A gateway with `devices` asks before the push is sent whether that still holds; if not, the
+    push ends `NOT_SENT` / `UNBOUND`."""
 
     def __attrs_post_init__(self) -> None:
         check_kind("Push.push_token", PushToken, self.push_token)
@@ -136,6 +183,8 @@ class Push(_Draft):
             object.__setattr__(self, "priority", _priority(self.notification))
         elif not isinstance(self.priority, Priority):
             raise FieldError("Push.priority", f"must be a Priority, is {type(self.priority).__name__}")
+        if self.owner is not None:
+            check_kind("Push.owner", Owner, self.owner)
 
     @classmethod
     def with_defaults(cls, push_token: PushToken, notification: Notification, dedupe_id: str) -> Push:
@@ -147,8 +196,7 @@ class Push(_Draft):
         draft.dedupe_id = dedupe_id
         draft.coalesce = True
         draft.priority = _priority(notification)
-        draft.context = None
-        draft.callback = None
+        draft.context = draft.callback = draft.owner = None
         draft.__class__ = Push
         made: Push = draft
         return made
@@ -172,6 +220,7 @@ class Push(_Draft):
             draft.priority = push.priority
             draft.context = push.context
             draft.callback = push.callback
+            draft.owner = push.owner
             draft.__class__ = Push
             copies.append(draft)
         return copies

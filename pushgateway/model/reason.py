@@ -58,6 +58,9 @@ class Reason(enum.Enum):
     """The deadline passed before a request was sent. Host: send it again if it still matters."""
     CLOSED = "closed"
     """The gateway was closed before a request was sent. Host: send it again elsewhere."""
+    UNBOUND = "unbound"
+    """The phone no longer belongs to the user that the push was for: it was unbound, or taken over by another user.
+    Host: nothing; the token may be another user's by now, so keep it."""
     NO_VERDICT = "no_verdict"
     """Always with `UNKNOWN`. Host: decide whether to send it again (it may arrive twice) or not (it may never
     arrive)."""
@@ -80,6 +83,7 @@ _ADVICE: Mapping[Reason, str] = {
     Reason.OVERLOADED: "you: the queue here was full; send slower or later",
     Reason.EXPIRED: "you: the deadline passed before a request could be sent; send it again if it still matters",
     Reason.CLOSED: "you: the gateway was closed before a request could be sent; send it again",
+    Reason.UNBOUND: "nobody: the phone no longer belongs to this user; the token may be another user's by now, keep it",
     Reason.NO_VERDICT: "you: decide whether to send it again (it may arrive twice) or not (it may never arrive)",
 }
 """By reason: who must act, and how."""

@@ -17,7 +17,7 @@ import attrs
 from pushgateway.model.errors import FieldError
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.vendor import Request, Response
-from pushgateway.vendor.refusals import NoVerdict
+from pushgateway.vendor.refusals import NoVerdict, TooLate
 
 
 class SandboxTransport:
@@ -47,8 +47,11 @@ class SandboxTransport:
         self.pools: Counter[str] = Counter()
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109 - as in `Transport`
-        """Send once. Raises `NoVerdict`, with `sent` False if it is certain that the request did not arrive."""
+        """Send once. Raises `NoVerdict`, with `sent` False if it is certain that the request did not arrive; and
+        `TooLate`."""
         sandbox = self._sandbox(request.url)
+        if request.leave_before is not None and asyncio.get_running_loop().time() >= request.leave_before:
+            raise TooLate
         self.pools[pool] += 1
         self.under_way += 1
         self.peak = max(self.peak, self.under_way)

@@ -30,9 +30,12 @@ _CONTEXT = "pushgateway"
 class _Context:
     """What httpx carries from `HttpTransport.send` to `pool`, and what comes back."""
 
-    def __init__(self, opening: bytes, reply: Reply, target: Target, pool: str, timeout: float) -> None:
+    def __init__(
+        self, opening: bytes, reply: Reply, target: Target, pool: str, timeout: float, *, leave_before: float | None
+    ) -> None:
         self.opening = opening
         """The first line of the request."""
+        self.leave_before = leave_before
         self.reply = reply
         self.target = target
         self.pool = pool
@@ -85,7 +88,14 @@ class HttpTransport:
         headers = encode_headers(request, target)
         # Method and path as they were given: httpx writes some of them in another way.
         opening = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), target.path)
-        context = _Context(opening, self._make_reply(request.method), target, pool, timeout)
+        context = _Context(
+            opening,
+            self._make_reply(request.method),
+            target,
+            pool,
+            timeout,
+            leave_before=request.leave_before,
+        )
         try:
             await self._client.send(
                 self._client.build_request(
@@ -140,7 +150,8 @@ def _client(pools: Pools) -> tuple[httpx.AsyncClient, type[Exception]]:
             """See httpx."""
             context: _Context = request.extensions[_CONTEXT]
             lines = b"".join([b"%b: %b\r\n" % (name.lower(), value) for name, value in request.headers.raw])
-            context.sending = Sending(b"%b%b\r\n" % (context.opening, lines), request.content, context.reply)
+            head = b"%b%b\r\n" % (context.opening, lines)
+            context.sending = Sending(head, request.content, context.reply, context.leave_before)
             context.content = await pools.exchange(context.sending, context.pool, context.target, context.timeout)
             # Without the headers: httpx would unpack the body again, read where a redirect leads, and refuse some.
             return httpx.Response(context.reply.status)

@@ -51,7 +51,7 @@ class LeanTransport:
         """See `Transport.send`."""
         target = parse_url(request.url)
         reply = self._make_reply(request.method)
-        sending = Sending(encode_head(request, target), request.content, reply)
+        sending = Sending(encode_head(request, target), request.content, reply, request.leave_before)
         try:
             content = await self._pools.exchange(sending, pool, target, timeout)
         except (TimeoutError, OSError) as broken:

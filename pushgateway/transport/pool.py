@@ -23,6 +23,7 @@ from pushgateway.transport.request_head import Proxy, Target
 from pushgateway.transport.slots import Slots
 from pushgateway.transport.tls import Authorities
 from pushgateway.vendor import NoVerdict
+from pushgateway.vendor.refusals import TooLate
 
 _PROXY_REFUSALS = {
     401: "it wants a user and password, or refuses those given",
@@ -208,6 +209,9 @@ class Pools:
             mine.busy[connection] = None
         keep = False
         try:
+            if sending.leave_before is not None and now() >= sending.leave_before:  # to connect has taken too long
+                keep = True
+                raise TooLate
             sending.write_to(connection)
             content = await sending.reply.read(connection)
             keep = sending.reply.reusable and connection.idle
@@ -275,10 +279,12 @@ class Pools:
 class Sending:
     """One request that is being sent: its bytes, its reply, and whether all of it was sent."""
 
-    __slots__ = ("_connection", "_content", "_head", "reply")
+    __slots__ = ("_connection", "_content", "_head", "leave_before", "reply")
 
-    def __init__(self, head: bytes, content: bytes, reply: Reply) -> None:
+    def __init__(self, head: bytes, content: bytes, reply: Reply, leave_before: float | None = None) -> None:
+        """`leave_before`: see `Request`."""
         self.reply = reply
+        self.leave_before = leave_before
         self._head = head
         self._content = content
         self._connection: Connection | None = None

@@ -24,7 +24,7 @@ class Transport(Protocol):
         the whole of it, names and handshakes included.
 
         Raises `NoVerdict` where there is no whole reply, with `sent` False if it is sure that the request did not leave
-        completely.
+        completely; and `TooLate` if `request.leave_before` was over when its first byte could have left.
         """
 
     async def aclose(self) -> None:

@@ -28,6 +28,9 @@ class Request:
     url: str
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     content: bytes = attrs.field(default=b"", repr=False)
+    leave_before: float | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
+    """Seconds of the event loop's clock: if no byte of it has left by then, the transport does not send it and raises
+    `TooLate`. Set by the core."""
 
 
 @safe_repr

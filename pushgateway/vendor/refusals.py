@@ -43,6 +43,14 @@ class NoVerdict(ExchangeError):
         self.sent = sent
 
 
+class TooLate(NoVerdict):
+    """`Request.leave_before` was over before a byte of the request had left. Raised by transports; the core then asks
+    again whether the request may leave, and sends it."""
+
+    def __init__(self, detail: str = "the request could not leave in time", *, sent: bool = False) -> None:
+        super().__init__(detail, sent=sent)
+
+
 class Refused(ExchangeError):
     """The vendor refused a request as a whole with a readable reply: nothing of it was pushed.
 

@@ -463,7 +463,7 @@ def test_a_configuration_does_not_show_its_secrets(read: Read) -> None:
 
 def test_the_table_of_the_gateway_has_every_argument_that_a_file_can_say() -> None:
     """README: the keys are the names of Gateway()'s arguments, without those that take an object."""
-    objects = {"certificates", "retry", "observer", "journal", "vendors", "clock", "rng", "self"}
+    objects = {"certificates", "retry", "observer", "journal", "vendors", "devices", "clock", "rng", "self"}
 
     assert Options.__annotations__.keys() == inspect.signature(Gateway.__init__).parameters.keys() - objects
 

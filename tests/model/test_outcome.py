@@ -121,10 +121,10 @@ def test_outcomes_are_values() -> None:
 
 
 def test_the_words_of_status_and_reason_are_fixed() -> None:
-    """Four statuses and twelve reasons, by the names that hosts store: renaming one would break their data."""
+    """Four statuses and thirteen reasons, by the names that hosts store: renaming one would break their data."""
     assert [status.value for status in Status] == ["accepted", "rejected", "not_sent", "unknown"]
     assert [reason.value for reason in Reason] == [reason.name.lower() for reason in Reason]
-    assert len(Reason) == 12
+    assert len(Reason) == 13
 
 
 def test_a_refusal_keeps_outcomes_that_were_set_before() -> None:

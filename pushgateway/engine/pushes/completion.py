@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from pushgateway.engine.bindings import Bindings
 from pushgateway.engine.flow_control.retry import last_word, repeat
 from pushgateway.engine.pushes.deadlines import Deadlines
 from pushgateway.engine.pushes.runs import Run, is_wanted
@@ -43,9 +44,13 @@ class Completions:
         emitter: Emitter,
         traces: Traces | None,
         why_held_up: Callable[[str], str],
+        *,
+        bindings: Bindings | None = None,
     ) -> None:
         """`why_held_up`: in words, what keeps pushes from leaving for the endpoint of this key; "": nothing does."""
         self.held = 0
+        self.bindings = bindings
+        """Whom to ask about pushes that have an owner; None: nobody."""
         self.deduplicates = False
         """Whether the vendor drops repeats of one id; by the settings in force."""
         self.traces = traces
@@ -86,10 +91,18 @@ class Completions:
         if self.traces is not None:
             for outcome in outcomes:
                 self.traces.ended(outcome, run.begun, run.trace)
+        if self.bindings is not None:
+            self._report_dead(self.bindings, run, outcomes)
         self._settle(run, outcomes)
         for outcome in outcomes:
             if outcome.status is not Status.ACCEPTED or self._emitter.is_observed:
                 self._tell(outcome, run.begun)
+
+    @staticmethod
+    def _report_dead(bindings: Bindings, run: Run, outcomes: Sequence[Outcome]) -> None:
+        for owner, outcome in zip(run.owners, outcomes, strict=True):
+            if owner is not None and outcome.reason is Reason.UNREGISTERED:
+                bindings.report_dead(outcome.push_token, owner)
 
     def end(self, run: Run, outcome: Callable[[Push], Outcome]) -> None:
         """The same where all of a run end alike: `outcome` says how, of each push."""

@@ -17,7 +17,7 @@ from pushgateway.model.batch import Batch
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Push, PushToken
+from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.observe.traces import BatchTrace
 
 P_contra = TypeVar("P_contra", contravariant=True)
@@ -155,6 +155,11 @@ class Run:
         self._batch = Batch.of(map(change, before))
         if before.has_message_ids:
             self._batch.under(before.message_ids)
+
+    @property
+    def owners(self) -> list[Owner | None]:
+        """Whose phones its pushes are for; None for a push that has no owner."""
+        return [None] * self.size if self.origins is None else [push.owner for push in self.origins]
 
     @property
     def has_message_ids(self) -> bool:

@@ -65,7 +65,7 @@ class Ask:
     with that token was refused, readably.
     """
 
-    __slots__ = ("doubtful", "host", "name", "of_this_try", "operation", "pushes", "region", "requests")
+    __slots__ = ("doubtful", "has_owners", "host", "name", "of_this_try", "operation", "pushes", "region", "requests")
 
     def __init__(self, operation: Operation, region: str, pushes: int = 0, *, name: str = "") -> None:
         """`pushes`: how many it is about. `name`: of a `call`, what the vendor calls it."""
@@ -73,6 +73,8 @@ class Ask:
         self.region = region
         self.pushes = pushes
         self.name = name
+        self.has_owners = False
+        """Whether `confirm` is to be asked before each request."""
         self.host = ""
         """Of a `login`: the server asked last, as `https://host`."""
         self.requests = 0
@@ -88,6 +90,11 @@ class Ask:
             self.host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
         self.requests += 1
         self.of_this_try += 1
+
+    async def confirm(self) -> float | NoVerdict:
+        """Ask whether a request may leave: until when it may, in seconds of the loop's clock, or what the exchange gets
+        in place of a reply. What this raises ends the exchange, and nothing leaves."""
+        raise NotImplementedError
 
     def begin_try(self) -> None:
         """Another try begins: what the one before had sent was answered, or is in `doubtful`."""
@@ -344,7 +351,6 @@ class VendorSession:
         the time again.
         """
         as_exchange(ask.operation, exchange)
-        loop, send = asyncio.get_running_loop(), self.transport.send
         requests = checkpoints = 0
         request: Request | None = None
         reply: Response | NoVerdict | None = None  # to the last request
@@ -370,16 +376,7 @@ class VendorSession:
                     break
                 reply = None
                 finished, clock = self._finished(request, access, ask)
-                ask.leaving(finished)
-                begun = loop.time()
-                try:
-                    reply = await send(finished, pool=self.certificate_id, timeout=self.request_timeout)
-                except Exception as failed:
-                    reply = self._silence(failed)
-                finally:
-                    if self.emitter.is_observed:
-                        self._report(ask, loop.time() - begun, reply)
-                news = reply
+                news = reply = await self._send(finished, ask)
             raise RuntimeError("an exchange with too many requests or yields")
         except Refused as refused:
             offset = _offset(reply) if isinstance(reply, Response) else None
@@ -390,6 +387,26 @@ class VendorSession:
             raise self._perhaps_of_the_time(refused, request, access, ask, (clock, offset)) from None
         finally:
             guarded(exchange.close)
+
+    async def _send(self, request: Request, ask: Ask) -> Response | NoVerdict:
+        """Send a request, if it may leave; the reply, or `NoVerdict` where there is none. Raises what `ask` raises."""
+        if ask.has_owners:
+            until = await ask.confirm()
+            if isinstance(until, NoVerdict):
+                return until
+            request = attrs.evolve(request, leave_before=until)
+        ask.leaving(request)
+        time = asyncio.get_running_loop().time
+        begun = time()
+        reply: Response | NoVerdict | None = None
+        try:
+            reply = await self.transport.send(request, pool=self.certificate_id, timeout=self.request_timeout)
+        except Exception as failed:
+            reply = self._silence(failed)
+        finally:
+            if self.emitter.is_observed:
+                self._report(ask, time() - begun, reply)
+        return reply
 
     def _perhaps_of_the_time(
         self, refused: Refused, request: Request, access: AccessToken | None, ask: Ask, clocks: tuple[float, float]

@@ -18,6 +18,7 @@ const LOOKS = {
   overloaded: "wait",
   expired: "wait",
   closed: "wait",
+  unbound: "wait",
   not_sent: "wait",
   no_verdict: "unclear",
   unknown: "unclear",

@@ -311,6 +311,7 @@ export const TEXTS = {
   "outcome.overloaded": { en: "overloaded", zh: "队列已满" },
   "outcome.expired": { en: "expired", zh: "超过截止时间" },
   "outcome.closed": { en: "closed", zh: "网关已关闭" },
+  "outcome.unbound": { en: "unbound", zh: "设备已解绑" },
   "outcome.no_verdict": { en: "no verdict", zh: "没有明确应答" },
 
   "why.accepted": { en: "{brand} accepted it.", zh: "{brand} 已接受。" },
@@ -350,6 +351,10 @@ export const TEXTS = {
     zh: "{brand} 无法连接或过载，肯定没有送达：请稍后再发。",
   },
   "why.overloaded": { en: "The gateway's queue is full: send later.", zh: "网关的队列已满：请稍后再发。" },
+  "why.unbound": {
+    en: "The phone no longer belongs to the user that the push was for. Keep the token: it may be another user's.",
+    zh: "该手机已不属于这条推送的用户。请保留 token：它可能已属于另一个用户。",
+  },
   "why.expired": {
     en: "The deadline passed before a request could be sent. Send it again if it still matters.",
     zh: "请求还没能发出，截止时间已过。如果仍有意义，请再次发送。",
