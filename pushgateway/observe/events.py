@@ -249,6 +249,38 @@ class SharedStateChanged(Event):
 
 @safe_repr
 @attrs.frozen(kw_only=True)
+class DevicesChanged(Event):
+    """The database of the devices cannot be used any more, or again. Meanwhile pushes to users end `NOT_SENT` /
+    `UNAVAILABLE`. It concerns no single certificate: `certificate_id` is "", `brand` None."""
+
+    certificate_id: str = ""
+    brand: str | None = None
+    available: bool
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class TokensRetired(Event):
+    """The devices have unbound tokens that the vendor called dead."""
+
+    count: int
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class RetiringChanged(Event):
+    """The vendor calls so many tokens dead that the devices retire none, or no longer so many. The certificate may be
+    of another app or environment, or the vendor has a fault."""
+
+    stopped: bool
+    """True: none is retired from now on."""
+    dead: int
+    """Number of different tokens that were called dead, of `tried`, in the last 5 to 10 minutes."""
+    tried: int
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
 class Reloaded(Event):
     """A new set of certificates is in use. It concerns no single certificate: `certificate_id` is "", `brand` None."""
 

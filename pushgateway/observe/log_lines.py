@@ -19,6 +19,7 @@ from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     CallDone,
+    DevicesChanged,
     Event,
     LoginDone,
     OutcomeGiven,
@@ -27,6 +28,7 @@ from pushgateway.observe.events import (
     RateChanged,
     ReceiptsReceived,
     Reloaded,
+    RetiringChanged,
     SharedStateChanged,
     Shed,
 )
@@ -170,6 +172,19 @@ def _state_text(event: SharedStateChanged, detail: str) -> str:
     return f"the shared state does not answer, and each process goes on by itself ({plain(detail)})"
 
 
+def _devices_text(event: DevicesChanged, detail: str) -> str:
+    if event.available:
+        return f"devices: {plain(detail)} can be used again"
+    return f"devices: pushes to users are not sent, and dead tokens wait: {plain(detail)}"
+
+
+def _retiring_text(event: RetiringChanged, detail: str) -> str:
+    share = f"{event.dead} of {event.tried} tokens"
+    if event.stopped:
+        return f"{_of(event)}: the vendor calls {share} dead, so none is retired: is it the certificate of this app?"
+    return f"{_of(event)}: the vendor calls {share} dead, so dead tokens are retired again"
+
+
 def _lane_about(event: Any) -> Hashable:
     return type(event), event.certificate_id, event.region, getattr(event, "quota", "")
 
@@ -209,6 +224,14 @@ LINES: dict[type[Event], Line] = {
         lambda event: (SharedStateChanged, event.available),
         lambda event: INFO if event.available else WARNING,
         _state_text,
+    ),
+    DevicesChanged: Line(
+        lambda event: (DevicesChanged, event.available), lambda event: INFO if event.available else ERROR, _devices_text
+    ),
+    RetiringChanged: Line(
+        lambda event: (RetiringChanged, event.certificate_id, event.stopped),
+        lambda event: ERROR if event.stopped else INFO,
+        _retiring_text,
     ),
     Reloaded: Line(
         lambda event: Reloaded if event.added or event.changed or event.removed else None, _info, _reload_text

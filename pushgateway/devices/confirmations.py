@@ -1,0 +1,113 @@
+"""`Confirmations`: asks the store which bindings hold, in bulk; `unbind` waits until no earlier answer counts any more.
+
+The promise is that no request for a user begins after `unbind` has returned, in any process, and without a lock. An
+answer of the store counts for `GOOD_FOR` seconds from the moment before the query was sent: a request must leave
+within them, or the store is asked again. `unbind` commits, waits for longer than that, and returns. So an answer that
+was made before the commit has lost its effect by then, and every later one says that the binding is gone. Clocks are
+only used to measure such times within one process. Used by `Devices`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from pushgateway.engine.bindings import Confirmation
+
+GOOD_FOR: Final = 0.25
+"""Seconds that an answer of the store counts."""
+MARGIN: Final = 0.05
+"""Seconds that `unbind` waits beyond that: a thread may be held between the last look at the clock and the first
+byte."""
+AT_ONCE: Final = 2
+"""Queries under way at the same time; what is asked meanwhile is asked together in the next one."""
+
+
+class _Question:
+    """Bindings that are asked about in one query."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.bindings: set[int] = set()
+        self.answer: asyncio.Future[Confirmation] = loop.create_future()
+        self.answer.add_done_callback(_retrieved)
+
+
+def _retrieved(answer: asyncio.Future[Confirmation]) -> None:
+    """All that asked may have gone: then nobody reads the error."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+class Confirmations:
+    """Asks which bindings hold. For one event loop."""
+
+    def __init__(self, holding: Callable[[Collection[int]], Awaitable[AbstractSet[int]]], *, is_shared: bool) -> None:
+        """`holding`: asks the store which of these bindings have not ended. `is_shared`: other processes send for the
+        same users, so `unbind` has to wait for their answers too."""
+        self._holding = holding
+        self._is_shared = is_shared
+        self._waiting: _Question | None = None
+        self._queries: set[asyncio.Task[None]] = set()
+        self._counting: deque[tuple[float, AbstractSet[int]]] = deque()  # answers that still count, the oldest first
+
+    async def confirm(self, bindings: Iterable[int]) -> Confirmation:
+        """Which of these have ended. Raises `StoreError`."""
+        if self._waiting is None:
+            loop = asyncio.get_running_loop()
+            self._waiting = _Question(loop)
+            if len(self._queries) < AT_ONCE:
+                loop.call_soon(self._send)  # with what else is asked in this turn of the loop
+        question = self._waiting
+        question.bindings.update(bindings)
+        return await asyncio.shield(question.answer)
+
+    def _send(self) -> None:
+        question, self._waiting = self._waiting, None
+        if question is not None:
+            query = asyncio.get_running_loop().create_task(self._ask(question))
+            self._queries.add(query)
+            query.add_done_callback(self._ended)
+
+    def _ended(self, query: asyncio.Task[None]) -> None:
+        self._queries.discard(query)
+        if not query.get_loop().is_closed():
+            self._send()
+
+    async def _ask(self, question: _Question) -> None:
+        until = asyncio.get_running_loop().time() + GOOD_FOR
+        self._counting.append((until, question.bindings))  # before the query: an `unbind` meanwhile must wait for it
+        self._forget(until - GOOD_FOR)
+        try:
+            holding = await self._holding(question.bindings)
+        except asyncio.CancelledError:
+            question.answer.cancel()
+            raise
+        except Exception as failed:
+            question.answer.set_exception(failed)
+        else:
+            question.answer.set_result(Confirmation(frozenset(question.bindings - holding), until))
+
+    def _forget(self, now: float) -> None:
+        while self._counting and self._counting[0][0] <= now:
+            self._counting.popleft()
+
+    async def wait_until_ended(self, ended: AbstractSet[int]) -> None:
+        """Called when these have ended in the store: wait until no request for them can leave any more."""
+        if not ended:
+            return
+        now = asyncio.get_running_loop().time()
+        if self._is_shared:
+            until = now + GOOD_FOR
+        else:
+            until = max((until for until, bindings in self._counting if not ended.isdisjoint(bindings)), default=now)
+        if until > now:
+            await asyncio.sleep(until - now + MARGIN)
+
+    async def aclose(self) -> None:
+        """Cancel the queries under way."""
+        for query in self._queries:
+            query.cancel()
+        await asyncio.gather(*self._queries, return_exceptions=True)

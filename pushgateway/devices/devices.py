@@ -1,0 +1,274 @@
+"""`Devices`: which phone belongs to which user. Hosts bind and unbind; a gateway asks before it sends.
+
+It holds no database and no rules of bindings (`store`, `sql`, `memory`); here are the checks of what comes in, what
+happens while the store cannot be used, and the events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from pushgateway.databases.sql import SqlDatabase
+from pushgateway.devices.confirmations import Confirmations
+from pushgateway.devices.memory import MemoryDevices
+from pushgateway.devices.store import DeviceStore, Verdict
+from pushgateway.devices.verdicts import Verdicts
+from pushgateway.engine.bindings import Confirmation
+from pushgateway.engine.loop_binding import LoopBinding
+from pushgateway.model.binding import Binding
+from pushgateway.model.checks import check_kind
+from pushgateway.model.errors import FieldError, StoreError, StoreFull
+from pushgateway.model.push import Owner, PushToken, as_owner_id
+from pushgateway.model.receipt import Proof, Receipt, ReceiptKind
+from pushgateway.model.secret import safe_repr
+from pushgateway.observe.events import DevicesChanged, Event, RetiringChanged, TokensRetired
+
+T = TypeVar("T")
+
+LONGEST_LOCALE: Final = 64
+"""Characters of a locale, at most."""
+LONGEST_QUESTION: Final = 2.0
+"""Seconds that a request waits for the answer whether it may leave."""
+PAUSE: Final = 1.0
+"""Seconds between two questions while the store cannot be used: all others fail at once, and block nothing."""
+SURE: Final = 60.0
+"""Seconds that a token must have been reported before the time of a receipt that calls it dead: the vendor's clock may
+differ."""
+_FILE: Final = 0x70676476
+"""Marks an SQLite file as ours: "pgdv"."""
+
+
+@safe_repr
+class Devices:
+    """Which phone belongs to which user.
+
+        async with Devices("sqlite:///devices.sqlite") as devices, Gateway(certificates, devices=devices) as gateway:
+            await devices.bind("ann", "phone-1", PushToken(7005, reg_id))
+            outcomes = await gateway.push_to_users(["ann"], Notification("Bob", "See you at eight"))
+            await devices.unbind("ann", "phone-1")
+
+    A device is one installation of the app; its id is the host's, for example one that the app makes at its first
+    start. Make one in each process, and close it after the gateway. It belongs to the event loop of its first call. All
+    methods raise `StoreError` when the database cannot be used now, and `FieldError` for wrong values.
+    """
+
+    def __init__(
+        self,
+        store: DeviceStore | str,
+        *,
+        shared: bool = True,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        """`store`: `sqlite:///file`, `postgresql://user:password@host/name`, `mysql://…` (extra `sql`), `memory:` for
+        tests, or a `DeviceStore`. `shared`: other processes send to the same users. With False, `unbind` is faster, and
+        right only if this is the one process that sends. `folder`: what an SQLite file is relative to (default: the
+        working folder). `clock` (epoch seconds), `rng`: for tests.
+        """
+        self._store = _open(store, folder, rng or random.SystemRandom())
+        self._clock = clock
+        self._confirmations = Confirmations(self._holding, is_shared=shared and self._store.is_shared)
+        self._verdicts = Verdicts(self._store_retire, retired=self._emit_retired, stopped=self._emit_stopped)
+        self._emit: Callable[[Event, str], None] = lambda event, detail: None
+        self._brand_of: Callable[[str], str | None] = lambda certificate_id: None
+        self._enter = LoopBinding(what="this `Devices`").enter
+        self._is_available = True
+        self._asked_again_at = 0.0
+
+    # What hosts call
+
+    async def bind(self, user: str, device: str, push_token: PushToken, *, locale: str = "") -> Binding:
+        """The app on a user's device has reported its push token: after a login, and at each start of the app.
+
+        The token belongs to nobody else then, and the device has no other token. When this has taken it over from
+        another user, no request for that user begins after this has returned; that takes 0.3 seconds if the devices are
+        `shared`. `locale`: the language of the app, such as `zh-Hans-CN`, for the host's texts.
+        """
+        as_owner_id("user", user)
+        as_owner_id("device", device)
+        check_kind("push_token", PushToken, push_token)
+        _check_locale(locale)
+        bound = await self._use(lambda: self._store.bind(user, device, push_token, locale, self._clock()))
+        await self._confirmations.wait_until_ended(bound.ended)
+        return bound.binding
+
+    async def rotate(self, old: PushToken, new: PushToken) -> Binding | None:
+        """The vendor has replaced a token by another one, for the same device.
+
+        None if `old` is not bound, or `new` is bound already; then nothing is changed.
+        """
+        check_kind("old", PushToken, old)
+        check_kind("new", PushToken, new)
+        return await self._use(lambda: self._store.rotate(old, new, self._clock()))
+
+    async def unbind(self, user: str, device: str) -> bool:
+        """The user has logged out on a device. Whether it was bound.
+
+        No request for it begins after this has returned. What had left before has its outcome; pushes that waited end
+        `NOT_SENT` / `UNBOUND`. It takes 0.3 seconds if the devices are `shared`.
+        """
+        return await self._unbind(as_owner_id("user", user), as_owner_id("device", device)) > 0
+
+    async def unbind_user(self, user: str) -> int:
+        """Unbind all devices of a user, for example because he was removed. How many these were. See `unbind`."""
+        return await self._unbind(as_owner_id("user", user), None)
+
+    async def _unbind(self, user: str, device: str | None) -> int:
+        ended = await self._use(lambda: self._store.unbind(user, device))
+        await self._confirmations.wait_until_ended(ended)
+        return len(ended)
+
+    async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
+        """The bindings of each of these users, in the order given; none for a user who has no device."""
+        if isinstance(users, str):
+            raise FieldError("users", "must be several user ids, is one str")
+        wanted = list(dict.fromkeys(as_owner_id("users", user) for user in users))
+        return await self._use(lambda: self._store.of_users(wanted))
+
+    async def retire(self, push_token: PushToken, *, before: float) -> bool:
+        """A token is dead since `before` (epoch seconds). It is unbound unless it was reported after that; whether it
+        was.
+
+        For what hosts learn themselves, such as a vendor's list of dead tokens. Outcomes of pushes with an owner need
+        no call.
+        """
+        check_kind("push_token", PushToken, push_token)
+        return await self._use(lambda: self._store.retire_token(push_token, before))
+
+    async def take_receipts(self, receipts: Iterable[Receipt]) -> int:
+        """Unbind the tokens that receipts of kind `UNREGISTERED` call dead; where the vendor names a replacement and
+        proves it (`Proof.VENDOR`), the device gets that. How many bindings were changed.
+
+        Receipts without a time change nothing, nor do those about a token that was reported since, or within a minute
+        before. Other kinds of receipts are ignored.
+        """
+        changed = 0
+        for receipt in receipts:
+            if receipt.kind is not ReceiptKind.UNREGISTERED or receipt.at is None:
+                continue
+            new = receipt.replacement if receipt.proof is Proof.VENDOR else None
+            if new is not None and await self.rotate(receipt.push_token, new) is not None:
+                changed += 1
+            else:
+                changed += await self.retire(receipt.push_token, before=receipt.at - SURE)
+        return changed
+
+    async def prune(self, *, seen_before: float) -> int:
+        """Unbind devices that have reported their token before this time (epoch seconds) for the last time. How many
+        these were. Vendors drop tokens that were not used for months; nothing is pruned unless the host calls this."""
+        return await self._use(lambda: self._store.prune(seen_before))
+
+    async def aclose(self) -> None:
+        """Write what waits, and close the database. Call it after the gateway is closed."""
+        await self._verdicts.aclose()
+        await self._confirmations.aclose()
+        await self._store.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # What the gateway calls (`pushgateway.engine.bindings.Bindings`)
+
+    async def confirm(self, owned: Sequence[tuple[PushToken, Owner]]) -> Confirmation:
+        """See `Bindings`. Owners that the host has made itself, without a binding, are not asked about."""
+        if not self._is_available and asyncio.get_running_loop().time() < self._asked_again_at:
+            raise StoreError(f"{self._store.name}: cannot be used now")
+        self._verdicts.count_tried(push_token for push_token, _ in owned)
+        return await self._confirmations.confirm(owner.binding for _, owner in owned if owner.binding)
+
+    def report_dead(self, push_token: PushToken, owner: Owner) -> None:
+        """See `Bindings`."""
+        if owner.binding:
+            self._verdicts.add(push_token, Verdict(push_token.certificate_id, owner.binding, owner.generation))
+
+    def attach(self, emit: Callable[[Event, str], None], brand_of: Callable[[str], str | None]) -> None:
+        """See `Bindings`."""
+        self._emit, self._brand_of = emit, brand_of
+
+    # The store
+
+    async def _holding(self, bindings: Collection[int]) -> AbstractSet[int]:
+        if not bindings:
+            return frozenset()
+        return await self._use(lambda: self._store.holding(bindings), limit=LONGEST_QUESTION)
+
+    async def _store_retire(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+        return await self._use(lambda: self._store.retire(verdicts))
+
+    async def _use(self, ask: Callable[[], Awaitable[T]], *, limit: float | None = None) -> T:
+        """Await what the store was asked for, within `limit` seconds. Raises `StoreError` and `LoopError`."""
+        self._enter()
+        try:
+            async with asyncio.timeout(limit):
+                answer = await ask()
+        except TimeoutError:
+            slow = StoreError(f"{self._store.name}: did not answer in time")
+            self._note(slow)
+            raise slow from None
+        except StoreError as failed:
+            self._note(failed)
+            raise
+        self._note(None)
+        return answer
+
+    def _note(self, failed: StoreError | None) -> None:
+        """Whether the store can be used; an event when that changes."""
+        if isinstance(failed, StoreFull):
+            return  # to read needs no space
+        if failed is not None:
+            self._asked_again_at = asyncio.get_running_loop().time() + PAUSE
+        if self._is_available is not (failed is None):
+            self._is_available = failed is None
+            self._emit(DevicesChanged(available=self._is_available), str(failed or self._store.name))
+
+    def _emit_retired(self, certificate_id: str, count: int) -> None:
+        brand = self._brand_of(certificate_id)
+        self._emit(TokensRetired(certificate_id=certificate_id, brand=brand, count=count), "")
+
+    def _emit_stopped(self, certificate_id: str, counts: tuple[int, int], is_stopped: bool) -> None:
+        brand, (dead, tried) = self._brand_of(certificate_id), counts
+        changed = RetiringChanged(
+            certificate_id=certificate_id, brand=brand, stopped=is_stopped, dead=dead, tried=tried
+        )
+        self._emit(changed, "")
+
+    def __repr__(self) -> str:
+        return f"Devices({self._store!r})"
+
+
+def _open(store: DeviceStore | str, folder: Path | None, rng: random.Random) -> DeviceStore:
+    if not isinstance(store, str):
+        return store
+    if store == "memory:":
+        return MemoryDevices(rng)
+    migrations = files("pushgateway.devices") / "migrations"
+    database = SqlDatabase(
+        store,
+        part="devices",
+        migrations=migrations,
+        application_id=_FILE,
+        folder=folder,
+        field="Devices.store",
+    )
+    from pushgateway.devices.sql import SqlDevices
+
+    return SqlDevices(database, rng)
+
+
+def _check_locale(locale: object) -> None:
+    if not isinstance(locale, str) or not locale.isprintable() or len(locale) > LONGEST_LOCALE:
+        raise FieldError("locale", f"must be a str of at most {LONGEST_LOCALE} printable characters")

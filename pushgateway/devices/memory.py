@@ -1,0 +1,118 @@
+"""`MemoryDevices`: bindings in the memory of one process, for tests and first tries. They end with it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+import attrs
+
+from pushgateway.devices.store import Bound, Verdict
+from pushgateway.model.binding import Binding
+from pushgateway.model.push import Owner, PushToken
+from pushgateway.model.secret import safe_repr
+
+
+@safe_repr
+class MemoryDevices:
+    """See `DeviceStore`. For one event loop."""
+
+    name = "devices in memory"
+    is_shared = False
+
+    def __init__(self, rng: random.Random) -> None:
+        """`rng`: for the numbers of bindings."""
+        self._rng = rng
+        self._by_number: dict[int, Binding] = {}
+        self._by_token: dict[PushToken, Binding] = {}
+        self._by_user: dict[str, dict[str, Binding]] = {}
+
+    async def bind(self, user: str, device: str, push_token: PushToken, locale: str, now: float) -> Bound:
+        """See `DeviceStore`."""
+        same_device = self._by_user.get(user, {}).get(device)
+        same_token = self._by_token.get(push_token)
+        if same_token is not None and same_token is same_device:
+            again = attrs.evolve(same_token.owner, generation=same_token.owner.generation + 1)
+            binding = attrs.evolve(same_token, owner=again, locale=locale or same_token.locale, seen_at=now)
+            self._keep(binding)
+            return Bound(binding)
+        for former in (same_device, same_token):
+            if former is not None:
+                self._end(former)
+        owner = Owner(user, device, self._rng.getrandbits(62) + 1, 1)
+        binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
+        self._keep(binding)
+        is_others = same_token is not None and same_token.user != user
+        return Bound(binding, frozenset({same_token.owner.binding}) if same_token and is_others else frozenset())
+
+    async def rotate(self, old: PushToken, new: PushToken, now: float) -> Binding | None:
+        """See `DeviceStore`."""
+        before = self._by_token.get(old)
+        if before is None or new in self._by_token:
+            return None
+        self._end(before)
+        owner = attrs.evolve(before.owner, binding=self._rng.getrandbits(62) + 1, generation=1)
+        binding = attrs.evolve(before, owner=owner, push_token=new, bound_at=now)
+        self._keep(binding)
+        return binding
+
+    async def unbind(self, user: str, device: str | None) -> frozenset[int]:
+        """See `DeviceStore`."""
+        bound = self._by_user.get(user, {})
+        ended = list(bound.values()) if device is None else [one for one in (bound.get(device),) if one is not None]
+        return self._end_all(ended)
+
+    async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
+        """See `DeviceStore`."""
+        found = {user: self._by_user.get(user, {}) for user in users}
+        return {user: [bound[device] for device in sorted(bound)] for user, bound in found.items()}
+
+    async def holding(self, bindings: Collection[int]) -> AbstractSet[int]:
+        """See `DeviceStore`."""
+        return self._by_number.keys() & bindings
+
+    async def retire(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+        """See `DeviceStore`."""
+        retired: list[Verdict] = []
+        for verdict in verdicts:
+            binding = self._by_number.get(verdict.binding)
+            if binding is not None and binding.owner.generation == verdict.generation:
+                self._end(binding)
+                retired.append(verdict)
+        return retired
+
+    async def retire_token(self, push_token: PushToken, before: float) -> bool:
+        """See `DeviceStore`."""
+        binding = self._by_token.get(push_token)
+        if binding is None or binding.seen_at >= before:
+            return False
+        self._end(binding)
+        return True
+
+    async def prune(self, before: float) -> int:
+        """See `DeviceStore`."""
+        return len(self._end_all([one for one in self._by_number.values() if one.seen_at < before]))
+
+    async def aclose(self) -> None:
+        """See `DeviceStore`."""
+
+    def _keep(self, binding: Binding) -> None:
+        self._by_number[binding.owner.binding] = self._by_token[binding.push_token] = binding
+        self._by_user.setdefault(binding.user, {})[binding.device] = binding
+
+    def _end(self, binding: Binding) -> None:
+        self._by_number.pop(binding.owner.binding, None)
+        self._by_token.pop(binding.push_token, None)
+        bound = self._by_user.get(binding.user, {})
+        bound.pop(binding.device, None)
+        if not bound:
+            self._by_user.pop(binding.user, None)
+
+    def _end_all(self, bindings: Sequence[Binding]) -> frozenset[int]:
+        for binding in bindings:
+            self._end(binding)
+        return frozenset(binding.owner.binding for binding in bindings)
+
+    def __repr__(self) -> str:
+        return f"MemoryDevices({len(self._by_number)} bindings)"

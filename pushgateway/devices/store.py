@@ -1,0 +1,80 @@
+"""`DeviceStore`: what an adapter has to do, and the values that go in and out.
+
+The rules of bindings are the same in all adapters (`tests/support/device_promises.py` proves them): one row for each
+push token, and one for each user and device; whoever reports a token last has it. No network, clock or random here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+import attrs
+
+from pushgateway.model.binding import Binding
+from pushgateway.model.push import PushToken
+from pushgateway.model.secret import safe_repr
+
+
+@safe_repr
+@attrs.frozen
+class Bound:
+    """What `DeviceStore.bind` did."""
+
+    binding: Binding
+    ended: frozenset[int] = frozenset()
+    """The bindings of other users that ended by it."""
+
+
+@safe_repr
+@attrs.frozen
+class Verdict:
+    """A vendor's word that the token of a binding is dead."""
+
+    certificate_id: str
+    binding: int
+    """`Owner.binding` of the push, as the next one."""
+    generation: int
+
+
+class DeviceStore(Protocol):
+    """Where bindings are kept. All methods but `aclose` raise `StoreError` where the store cannot be used now, and do
+    what they do as a whole or not at all. Times are epoch seconds."""
+
+    @property
+    def name(self) -> str:
+        """What errors and log lines call it; no password."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can use it too."""
+
+    async def bind(self, user: str, device: str, push_token: PushToken, locale: str, now: float) -> Bound:
+        """Bind a push token to a user and a device. Any other binding of this token, and any other token of this user
+        and device, ends. If it is bound so already, its generation grows by 1."""
+
+    async def rotate(self, old: PushToken, new: PushToken, now: float) -> Binding | None:
+        """Give the user and device of `old` the token `new`. None, and nothing is changed, if `old` is not bound, or
+        `new` is bound already."""
+
+    async def unbind(self, user: str, device: str | None) -> frozenset[int]:
+        """End the binding of a user and a device, or of all his devices (None); which ended."""
+
+    async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
+        """The bindings of each of these users, in the order given; of one user in the order of their devices."""
+
+    async def holding(self, bindings: Collection[int]) -> AbstractSet[int]:
+        """Those of these bindings that have not ended."""
+
+    async def retire(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+        """End the bindings that are still of the generation of the verdict; which verdicts these were."""
+
+    async def retire_token(self, push_token: PushToken, before: float) -> bool:
+        """End the binding of a token if it was reported before this time for the last time; whether it was."""
+
+    async def prune(self, before: float) -> int:
+        """End the bindings that were reported before this time for the last time; how many these were."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""

@@ -1,0 +1,190 @@
+"""`Devices` for hosts: what it refuses, receipts, pruning, and what a log may show. `test_gateway.py` has the rest."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from pushgateway import FieldError, Notification, PushToken
+from pushgateway.devices import Binding, Devices, Owner
+from pushgateway.devices.devices import SURE
+from pushgateway.model.errors import ConfigError
+from pushgateway.model.push import Push
+from pushgateway.model.receipt import Proof, Receipt, ReceiptKind
+from pushgateway.testing.virtual_time import run_virtual
+
+T = TypeVar("T")
+A, B, C = (PushToken(7005, text) for text in "abc")
+NOW = 1_700_000_000.0
+
+
+def run(scene: Callable[[Devices], Awaitable[T]]) -> T:
+    """Run a scene with devices in memory, at the time `NOW`."""
+
+    async def main() -> T:
+        async with Devices("memory:", clock=lambda: NOW) as devices:
+            return await scene(devices)
+
+    return run_virtual(main())
+
+
+def dead(push_token: PushToken, kind: ReceiptKind = ReceiptKind.UNREGISTERED, **more: object) -> Receipt:
+    """A receipt that calls a token dead, two minutes after `NOW`."""
+    return Receipt(**{"push_token": push_token, "kind": kind, "event": "dead", "at": NOW + 120, **more})  # type: ignore[arg-type]
+
+
+async def owners(devices: Devices) -> dict[str, list[str]]:
+    """The tokens of two users."""
+    found = await devices.of_users(["ann", "bob"])
+    return {user: [one.push_token.token for one in those] for user, those in found.items()}
+
+
+WRONG = ["", " ann", "ann\n", "a\u200bb", "x" * 256, "李" * 86, 7, None]
+RIGHT = ["x", "x" * 255, "李" * 85, "ann@example.com", "a b", "💡"]
+
+
+@pytest.mark.parametrize("user", WRONG)
+def test_an_id_that_databases_do_not_compare_exactly_is_refused(user: object) -> None:
+    """Blanks around it, invisible characters, more than 255 bytes, other types: the error names the argument and does
+    not quote it."""
+
+    async def scene(devices: Devices) -> list[str]:
+        calls = [
+            devices.bind(user, "d", A),  # type: ignore[arg-type]
+            devices.bind("ann", user, A),  # type: ignore[arg-type]
+            devices.unbind(user, "d"),  # type: ignore[arg-type]
+            devices.unbind("ann", user),  # type: ignore[arg-type]
+            devices.unbind_user(user),  # type: ignore[arg-type]
+            devices.of_users([user]),  # type: ignore[list-item]
+        ]
+        said = []
+        for call in calls:
+            with pytest.raises(FieldError) as caught:
+                await call
+            said.append(str(caught.value))
+        return said
+
+    said = run(scene)
+
+    assert [one.split(":")[0] for one in said] == ["user", "device", "user", "device", "user", "users"]
+    assert not any(user in one for one in said if isinstance(user, str) and user)
+
+
+@pytest.mark.parametrize("user", RIGHT)
+def test_every_other_id_is_kept_as_it_is(user: str) -> None:
+    """At the limit too."""
+
+    async def scene(devices: Devices) -> Binding:
+        await devices.bind(user, user, A)
+        return (await devices.of_users([user]))[user][0]
+
+    binding = run(scene)
+
+    assert (binding.user, binding.device) == (user, user)
+
+
+def test_one_text_is_not_several_users() -> None:
+    """`of_users("ann")` would ask for three users."""
+
+    async def scene(devices: Devices) -> None:
+        with pytest.raises(FieldError, match="several user ids, is one str"):
+            await devices.of_users("ann")
+
+    run(scene)
+
+
+@pytest.mark.parametrize("locale", ["x" * 65, "zh\n", None])
+def test_a_wrong_locale_is_refused(locale: object) -> None:
+    """And nothing is bound."""
+
+    async def scene(devices: Devices) -> dict[str, list[str]]:
+        with pytest.raises(FieldError, match="locale: must be"):
+            await devices.bind("ann", "d", A, locale=locale)  # type: ignore[arg-type]
+        return await owners(devices)
+
+    assert run(scene) == {"ann": [], "bob": []}
+
+
+@pytest.mark.parametrize("store", ["devices.sqlite", "redis://localhost", "sqlite://", ""])
+def test_a_wrong_url_is_refused_by_its_argument(store: str) -> None:
+    """The error says what would be right."""
+    with pytest.raises(FieldError, match=r"Devices\.store: must be sqlite:///file"):
+        Devices(store)
+
+
+def test_an_sqlite_file_is_relative_to_the_folder(tmp_path: Path) -> None:
+    """As the path of any file in a configuration."""
+
+    async def scene() -> None:
+        async with Devices("sqlite:///d.sqlite", folder=tmp_path, shared=False) as devices:
+            await devices.bind("ann", "d", A)
+
+    asyncio.run(scene())
+
+    assert (tmp_path / "d.sqlite").exists()
+
+
+def test_nothing_that_a_log_shows_names_a_user_or_a_token() -> None:
+    """Neither values nor the devices themselves."""
+    owner = Owner("ann-secret", "phone-secret", 5, 1)
+    token = PushToken(7005, "token-secret")
+    binding = Binding(owner=owner, push_token=token, bound_at=1.0, seen_at=1.0)
+    devices = Devices("postgresql://user:pass-secret@localhost/db")
+
+    push = Push(token, Notification("title-secret", "body-secret"), owner=owner)
+
+    assert "secret" not in repr([owner, binding, devices, push])
+
+
+def test_without_the_extra_the_devices_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only for databases; devices in memory need nothing."""
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+
+    with pytest.raises(ConfigError, match="needs SQLAlchemy"):
+        Devices("sqlite:///x.sqlite")
+    assert repr(Devices("memory:")) == "Devices(MemoryDevices(0 bindings))"
+
+
+@pytest.mark.parametrize(
+    ("receipt", "left"),
+    [
+        (dead(A), []),
+        (dead(A, ReceiptKind.SUSPECT), ["a"]),
+        (dead(A, ReceiptKind.ARRIVED), ["a"]),
+        (dead(B), ["a"]),
+        (dead(A, at=None), ["a"]),
+        (dead(A, at=NOW + SURE), ["a"]),
+        (dead(A, at=NOW + SURE + 1), []),
+        (dead(A, at=NOW - 1), ["a"]),
+        (dead(A, replacement=C, proof=Proof.VENDOR), ["c"]),
+        (dead(A, replacement=C, proof=Proof.PUSH), []),
+        (dead(A, replacement=B, proof=Proof.VENDOR), []),
+    ],
+)
+def test_a_receipt_changes_only_what_it_proves(receipt: Receipt, left: list[str]) -> None:
+    """A confirmed dead token is retired if it was reported for the last time at least a minute before; a replacement is
+    taken over if the vendor signs, and if it is nobody else's."""
+
+    async def scene(devices: Devices) -> tuple[int, dict[str, list[str]]]:
+        await devices.bind("ann", "d", A)
+        await devices.bind("bob", "d", PushToken(7005, "b") if receipt.replacement == B else PushToken(7005, "z"))
+        return await devices.take_receipts([receipt, receipt]), await owners(devices)
+
+    changed, found = run(scene)
+
+    assert found["ann"] == left
+    assert changed == (left != ["a"])
+    assert len(found["bob"]) == 1
+
+
+def test_pruning_is_the_hosts_to_ask_for() -> None:
+    """What was not seen since that time goes; nothing goes by itself."""
+
+    async def scene(devices: Devices) -> tuple[int, int]:
+        await devices.bind("ann", "d", A)
+        return await devices.prune(seen_before=NOW), await devices.prune(seen_before=NOW + 1)
+
+    assert run(scene) == (0, 1)
