@@ -14,7 +14,6 @@ import os
 import random
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources.abc import Traversable
@@ -168,7 +167,9 @@ class SqlDatabase:
                 return found.value
             if tries == TRIES or not found.again:
                 raise found.error  # here, where nothing of the driver's own error is attached to it
-            time.sleep(random.SystemRandom().uniform(0, tries * PAUSE))  # those that are in each other's way part
+            threading.Event().wait(
+                random.SystemRandom().uniform(0, tries * PAUSE)
+            )  # those that are in each other's way part
         raise RuntimeError("there is no end to counting")
 
     def _try(self, work: Work[T], reads: bool) -> _Done[T] | _Failed:
