@@ -18,8 +18,8 @@ PLANTS = [
     SourcePlant(
         "an arrival that nothing proves does not contradict a dead token",
         "pushgateway/engine/receipts.py",
-        "        elif receipt.proof is Proof.NONE and kind in _ON_THE_PHONE and receipt.message_id:\n",
-        "        elif False:\n",
+        "    elif receipt.proof is Proof.NONE and kind in _ON_THE_PHONE and receipt.message_id:\n",
+        "    elif False:\n",
         f"{MARKS}test_where_nothing_is_proved_a_phone_that_has_the_push_is_not_dead_either",
     ),
     SourcePlant(

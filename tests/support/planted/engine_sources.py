@@ -48,8 +48,8 @@ PLANTS = [
     SourcePlant(
         "observers keep a used up quota of a gate that was replaced",
         "pushgateway/engine/flow_control/gate.py",
-        "            self._emitter.emit(QuotaReleased(**self._labels, quota=quota))\n",
-        "            pass\n",
+        "pop_ended(math.inf, math.inf):\n            self._emitter.emit(QuotaReleased(**self._labels, quota=quota))\n",
+        "pop_ended(math.inf, math.inf):\n            pass\n",
         "tests/engine/test_gate.py::test_a_replaced_gate_reports_that_its_limits_have_ended",
     ),
     SourcePlant(

@@ -76,8 +76,8 @@ PLANTS = [
     SourcePlant(
         "a signed receipt of another message is a repeat",
         "pushgateway/engine/receipts.py",
-        "        if receipt.proof is Proof.VENDOR:\n            parts",
-        "        if False:\n            parts",
+        "    if receipt.proof is Proof.VENDOR:\n        parts",
+        "    if False:\n        parts",
         "tests/engine/test_signed_receipts.py::test_a_replay_is_the_same_message_phone_kind_and_time",
     ),
     SourcePlant(
@@ -118,8 +118,8 @@ PLANTS = [
     SourcePlant(
         "receipts under a wrong signature are answered as if they were taken",
         "pushgateway/model/receipt.py",
-        "return self.reason in (Reason.CLOSED, Reason.CREDENTIALS)",
-        "return self.reason is Reason.CLOSED",
+        "self.reason in (Reason.CLOSED, Reason.CREDENTIALS)",
+        "self.reason is Reason.CLOSED",
         "tests/receipts/test_answers.py::test_a_wrong_signature_is_to_be_posted_again[another key-503]",
     ),
     SourcePlant(
