@@ -90,6 +90,7 @@ class Endpoint:
         self.workers = Workers(settings.connections, self)
         self._build_lock = BuildLock(settings.connections)
         self._alarm: asyncio.Future[None] | None = None
+        self._asking: list[int] = []  # the targets of each `ask` that waits at the gate
         self._left_at: dict[Hashable, float] = {}  # parts that left just now, the oldest first; see `rests`
         self._access: AccessToken | None = None  # of the last batch, for traces
         # The access token of `_held_by`, until it has to be asked for again.
@@ -210,13 +211,13 @@ class Endpoint:
 
     @property
     def waiting(self) -> int:
-        """Pushes that wait for a request."""
-        return self.line.size
+        """Pushes that wait for a request, and targets of what waits beside the queue."""
+        return self.line.size + sum(self._asking)
 
     @property
     def waiting_requests(self) -> int:
-        """Requests that they need, at least; `MOST_COUNTED` at most."""
-        return self.line.batches(self.settings.batch_size, MOST_COUNTED)
+        """Requests that they need, at least; of pushes `MOST_COUNTED` at most."""
+        return self.line.batches(self.settings.batch_size, MOST_COUNTED) + len(self._asking)
 
     def wake(self) -> None:
         """Something changed: whoever waits at the gate shall look again."""
@@ -239,9 +240,7 @@ class Endpoint:
     async def _pass_gate(self, session: VendorSession) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         while True:
             while (delay := self._delay()) > 0:
-                if self.gate.shared is not None:
-                    self.gate.shared.delayed()
-                await self._pause(delay)
+                await self._wait_at_gate(delay)
             if not self.line.size:
                 return None, None
             try:
@@ -409,18 +408,31 @@ class Endpoint:
             if not self._build_lock.take():
                 await self._build_lock.wait()
             try:
-                while True:
-                    self._refuse(quota, deadline)
-                    now = self._loop.time()
-                    delay = self.gate.delay(now)
-                    if delay <= 0:
-                        return self.gate, self.gate.admit(now, targets)
-                    await self._pause(delay)
+                self._asking.append(targets)
+                try:
+                    return await self._admitted(quota, targets, deadline)
+                finally:
+                    self._asking.remove(targets)
             finally:
                 self._build_lock.give_back()
         except BaseException:
             self.workers.connections.give_back()
             raise
+
+    async def _admitted(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Permit]:
+        """Wait at the gate until it admits a request for so many targets."""
+        while True:
+            self._refuse(quota, deadline)
+            now = self._loop.time()
+            delay = self.gate.delay(now)
+            if delay <= 0:
+                return self.gate, self.gate.admit(now, targets)
+            await self._wait_at_gate(delay)
+
+    async def _wait_at_gate(self, delay: float) -> None:
+        if self.gate.shared is not None:
+            self.gate.shared.delayed(delay)
+        await self._pause(delay)
 
     def _refuse(self, quota: str, deadline: float) -> None:
         if (refusal := self.gate.obstacle(self._loop.time(), quota, deadline)) is not None:

@@ -43,8 +43,10 @@ HOLD = 2.0
 """Seconds after which a process that does not ask any more is forgotten, with its portions: it was killed."""
 IDLE = 1.0
 """Seconds without anything sent or waiting after which a portion is given back."""
-HEADROOM = 1.1
-"""A process asks for so much more than it has sent, so that a rising load is not held back between two exchanges."""
+HEADROOM, GROWTH = 1.1, 2.0
+"""A process asks for so many times what it has sent, so that a rising load is not held back between two exchanges; the
+second figure where it was held back for more than `SOON`, because who sends one after the other never has many that
+wait."""
 LEAST = 0.01
 """The share of a rate that a process may send in any case: one push, which asks for more."""
 
@@ -84,16 +86,18 @@ class _RateShare:
         self.granted: float | None = None  # by the store; None: it was not asked for
         self.others: tuple[float, ...] = ()  # their demands
         self.demand = 0.0
+        self.held_back = False  # since then
         self.since = 0.0  # when `used` of the rate was set to 0
 
     def measure(self, rate: Rate, waiting: int, now: float) -> None:
         """What this process would send per second: what it has sent and what waits."""
         elapsed = now - self.since
-        wanted = min((rate.used + waiting) / max(elapsed, PERIOD) * HEADROOM, rate.most)
+        more = GROWTH if self.held_back else HEADROOM
+        wanted = min((rate.used + waiting) / max(elapsed, PERIOD) * more, rate.most)
         if elapsed >= PERIOD:
             # It may have been a moment without pushes: forget a demand in some steps.
             self.demand = max(wanted, self.demand / 2)
-            self.since, rate.used = now, 0.0
+            self.since, rate.used, self.held_back = now, 0.0, False
         else:
             self.demand = max(wanted, self.demand)
 
@@ -135,9 +139,12 @@ class EndpointShare:
                 share.since = self._last_used
             self._sharing.activate(self)
 
-    def delayed(self) -> None:
+    def delayed(self, seconds: float) -> None:
         """See `SharedLimits`. Where all was granted that was asked for, more is asked for now: a burst after a trickle
         does not wait for the next exchange."""
+        if seconds > SOON:
+            for share in self._shares:
+                share.held_back = True
         if self.is_active and any(
             share.granted is not None and share.granted >= share.demand for share in self._shares
         ):

@@ -11,7 +11,7 @@ import pytest
 from shared_gateways import TimedServer, UnsteadyState, closed, now, processes, pushed, unsteady
 from toy_vendor import certificate, note
 
-from pushgateway import Certificate, Gateway, PushToken, Reason
+from pushgateway import Audience, Certificate, Gateway, PushToken, Reason
 from pushgateway.engine.flow_control.portions import fair_portion
 from pushgateway.observe.events import Event, QuotaLatched, QuotaReleased, SharedStateChanged
 from pushgateway.state import MemoryState
@@ -305,3 +305,21 @@ def test_a_value_that_is_no_state_is_refused() -> None:
         with pytest.raises(ValueError, match=r"^(Gateway\.)?state") as refused:
             Gateway([certificate()], state=wrong)  # type: ignore[arg-type]
         assert "password" not in str(refused.value)
+
+
+def test_a_broadcast_in_parts_gets_its_share() -> None:
+    """A list of tokens is cut into parts that wait beside the queue: they ask for a portion as pushes do, beside a busy
+    process, and wait no longer than at half the rate."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, _: UnsteadyState) -> float:
+        pushed(gateways[0], 8000, title="busy")
+        await asyncio.sleep(3)
+        begun = now()
+        audience = Audience.of_tokens([f"k{number}" for number in range(300)])
+        await gateways[1].broadcast(1, note(), audience)
+        return now() - begun
+
+    took, server = shared_run(2, program)
+
+    assert sum(map(len, server.sent_to)) == 400  # 300 tokens, and the id of the content with each three of them
+    assert took == pytest.approx(300 / (RATE / 2), abs=1.0)

@@ -49,8 +49,8 @@ class SharedLimits(Protocol):
     def admitted(self) -> None:
         """A request was admitted by a limited rate."""
 
-    def delayed(self) -> None:
-        """Pushes wait for the gate."""
+    def delayed(self, seconds: float) -> None:
+        """Pushes wait for the gate, for so long."""
 
     def closed(self, quota: str, seconds: float) -> None:
         """The vendor says that a quota is closed for so long; `SAVED_CONTENTS` for that of saved contents."""
