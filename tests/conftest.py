@@ -14,6 +14,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytest.register_assert_rewrite("several_processes", "state_conformance")  # tests that several files import
+
 settings.register_profile("no deadline", settings(), deadline=None)  # a busy machine needs longer for an example
 settings.load_profile("no deadline")
 
