@@ -167,9 +167,8 @@ class SqlDatabase:
                 return found.value
             if tries == TRIES or not found.again:
                 raise found.error  # here, where nothing of the driver's own error is attached to it
-            threading.Event().wait(
-                random.SystemRandom().uniform(0, tries * PAUSE)
-            )  # those that are in each other's way part
+            # At random, so that those that are in each other's way part.
+            threading.Event().wait(random.SystemRandom().uniform(0, tries * PAUSE))
         raise RuntimeError("there is no end to counting")
 
     def _try(self, work: Work[T], reads: bool) -> _Done[T] | _Failed:

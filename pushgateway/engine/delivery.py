@@ -11,6 +11,8 @@ import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
+import attrs
+
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.bindings import UNBOUND, UNCONFIRMED
 from pushgateway.engine.flow_control.breaker import SEVERAL
@@ -188,8 +190,9 @@ class Delivery(Ask):
             number = None if is_of_the_login else content_number((content.notification,))
             gate.failed(now, self._permit, refused, self._quota, number)
 
-    async def confirm(self) -> float | NoVerdict:
-        """Ask whether the phones still belong to the users that the pushes are for. Those that do not end here.
+    async def confirmed(self, request: Request) -> Request | NoVerdict:
+        """The request, after asking whether the phones still belong to the users that the pushes are for. Those that do
+        not end here.
 
         Raises `_Changed` if the request has to be built without them, and `Refused` if that cannot be asked. Where an
         earlier request of the exchange has left, the exchange gets a `NoVerdict` instead, and what was in this request
@@ -216,7 +219,7 @@ class Delivery(Ask):
                     self._completions.not_sent(run, Reason.UNBOUND, UNBOUND)
                 raise _Changed
             if self._loop.time() < answer.until:
-                return answer.until
+                return attrs.evolve(request, leave_before=answer.until)
         return self._unconfirmed(f"{UNCONFIRMED} in time")
 
     def _unconfirmed(self, detail: str) -> NoVerdict:

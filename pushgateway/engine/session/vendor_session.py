@@ -74,7 +74,7 @@ class Ask:
         self.pushes = pushes
         self.name = name
         self.has_owners = False
-        """Whether `confirm` is to be asked before each request."""
+        """Whether each request has to be `confirmed` before it leaves."""
         self.host = ""
         """Of a `login`: the server asked last, as `https://host`."""
         self.requests = 0
@@ -91,9 +91,9 @@ class Ask:
         self.requests += 1
         self.of_this_try += 1
 
-    async def confirm(self) -> float | NoVerdict:
-        """Ask whether a request may leave: until when it may, in seconds of the loop's clock, or what the exchange gets
-        in place of a reply. What this raises ends the exchange, and nothing leaves."""
+    async def confirmed(self, request: Request) -> Request | NoVerdict:
+        """The request with the time before which it must leave, or what the exchange gets in place of a reply. What
+        this raises ends the exchange, and nothing leaves."""
         raise NotImplementedError
 
     def begin_try(self) -> None:
@@ -351,6 +351,7 @@ class VendorSession:
         the time again.
         """
         as_exchange(ask.operation, exchange)
+        loop, send = asyncio.get_running_loop(), self.transport.send
         requests = checkpoints = 0
         request: Request | None = None
         reply: Response | NoVerdict | None = None  # to the last request
@@ -376,37 +377,47 @@ class VendorSession:
                     break
                 reply = None
                 finished, clock = self._finished(request, access, ask)
-                news = reply = await self._send(finished, ask)
+                leaving = await ask.confirmed(finished) if ask.has_owners else finished
+                if isinstance(leaving, NoVerdict):
+                    news = leaving
+                    continue
+                ask.leaving(leaving)
+                begun = loop.time()
+                try:
+                    reply = await send(leaving, pool=self.certificate_id, timeout=self.request_timeout)
+                except Exception as failed:
+                    reply = self._silence(failed)
+                finally:
+                    if self.emitter.is_observed:
+                        self._report(ask, loop.time() - begun, reply)
+                news = reply
             raise RuntimeError("an exchange with too many requests or yields")
         except Refused as refused:
-            offset = _offset(reply) if isinstance(reply, Response) else None
-            if isinstance(refused, ClockSkew | AccessExpired) and isinstance(reply, Response):
-                refused.offset = offset
-            if request is None or offset is None or is_corrected:
+            if request is None or not isinstance(reply, Response):
                 raise
-            raise self._perhaps_of_the_time(refused, request, access, ask, (clock, offset)) from None
+            raise self._dated(refused, request, reply, access, ask, clock=clock, is_corrected=is_corrected) from None
         finally:
             guarded(exchange.close)
 
-    async def _send(self, request: Request, ask: Ask) -> Response | NoVerdict:
-        """Send a request, if it may leave; the reply, or `NoVerdict` where there is none. Raises what `ask` raises."""
-        if ask.has_owners:
-            until = await ask.confirm()
-            if isinstance(until, NoVerdict):
-                return until
-            request = attrs.evolve(request, leave_before=until)
-        ask.leaving(request)
-        time = asyncio.get_running_loop().time
-        begun = time()
-        reply: Response | NoVerdict | None = None
-        try:
-            reply = await self.transport.send(request, pool=self.certificate_id, timeout=self.request_timeout)
-        except Exception as failed:
-            reply = self._silence(failed)
-        finally:
-            if self.emitter.is_observed:
-                self._report(ask, time() - begun, reply)
-        return reply
+    def _dated(
+        self,
+        refused: Refused,
+        request: Request,
+        reply: Response,
+        access: AccessToken | None,
+        ask: Ask,
+        *,
+        clock: float,
+        is_corrected: bool,
+    ) -> Refused:
+        """The refusal that a reply was read as, with what the `Date` of that reply says of our clock. `clock`: seconds
+        that the vendor's was taken to be ahead of ours."""
+        offset = _offset(reply)
+        if isinstance(refused, ClockSkew | AccessExpired):
+            refused.offset = offset
+        if offset is None or is_corrected:
+            return refused
+        return self._perhaps_of_the_time(refused, request, access, ask, (clock, offset))
 
     def _perhaps_of_the_time(
         self, refused: Refused, request: Request, access: AccessToken | None, ask: Ask, clocks: tuple[float, float]
