@@ -20,7 +20,7 @@ from typing import Literal, Self, TypeVar
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
-from pushgateway.engine.bindings import Bindings
+from pushgateway.engine.bindings import NO_DEVICES, Bindings
 from pushgateway.engine.broadcast import Broadcasting, ended
 from pushgateway.engine.explain import BROADCAST_TIMEOUT, Explanation, explain, with_plain_push
 from pushgateway.engine.flow_control.retry import RetryPolicy, retry_policy
@@ -351,7 +351,7 @@ class Gateway:
         """
         self._enter()
         if self._bindings is None:
-            raise FieldError("Gateway.devices", "is needed to push to users: give Gateway(devices=Devices(…))")
+            raise FieldError("Gateway.devices", NO_DEVICES)
         found = await self._bindings.of_users(users)
         bindings = [binding for those in found.values() for binding in those]
         outcomes = iter(

@@ -17,6 +17,7 @@ from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import Event
 
 UNBOUND: Final = "the phone no longer belongs to the user that the push was for"
+NO_DEVICES: Final = "is needed for this: give Gateway(devices=Devices(…))"
 UNCONFIRMED: Final = "whether the phone still belongs to the user could not be asked"
 
 

@@ -22,6 +22,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 from pushgateway import gateway as _async
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import import_early
+from pushgateway.devices import Devices
+from pushgateway.engine.bindings import NO_DEVICES
 from pushgateway.engine.broadcast import ended
 from pushgateway.engine.endpoint import CLOSED
 from pushgateway.engine.explain import Explanation
@@ -31,7 +33,7 @@ from pushgateway.engine.pushes.sinks import as_push
 from pushgateway.engine.token_operations import as_outcomes, as_push_tokens
 from pushgateway.model.audience import Audience, Broadcast
 from pushgateway.model.checks import as_certificate_id
-from pushgateway.model.errors import LoopError
+from pushgateway.model.errors import FieldError, LoopError
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, TokenOutcome
@@ -44,6 +46,8 @@ from pushgateway.observe.journal import Journal
 from pushgateway.observe.traces import Trace
 from pushgateway.state.address import StateAddress
 from pushgateway.state.protocol import SharedState
+from pushgateway.sync.devices import Devices as BlockingDevices
+from pushgateway.sync.devices import closed
 from pushgateway.sync.stream import ThreadStream
 from pushgateway.sync.thread import CallRefused, GatewayThread, ThreadCall
 from pushgateway.transport import Transport
@@ -89,10 +93,12 @@ class Gateway:
         transport: Transport | TransportName | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         state: SharedState | StateAddress | str | None = None,
+        devices: Devices | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        """See `pushgateway.Gateway`. Your `transport`, `observer` and `state` are used in the gateway's thread."""
+        """See `pushgateway.Gateway`. Your `transport`, `observer`, `state` and `devices` are used in the gateway's
+        thread; `devices` are closed with the gateway."""
         _refuse_running_loop()
         self._inner = _async.Gateway(
             certificates,
@@ -111,11 +117,13 @@ class Gateway:
             transport=transport,
             vendors=vendors,
             state=state,
+            devices=devices,
             clock=clock,
             rng=rng,
         )
         self._vendors = vendors
-        self._thread = GatewayThread(self._inner)
+        self._devices = devices
+        self._thread = GatewayThread(self._inner, None if devices is None else devices.aclose)
         weakref.finalize(self, self._thread.abandon).atexit = False  # `_close_all` does it then, and waits
 
     def send(
@@ -200,6 +208,22 @@ class Gateway:
                 yield from (_closed(as_push(push, place)) for place, push in enumerate(source, handover.given))
         finally:
             self._thread.cancel(call)
+
+    def push_to_users(
+        self,
+        users: Iterable[str],
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        priority: Priority | None = None,
+        context: object = None,
+    ) -> dict[str, dict[str, Outcome]]:
+        """See `pushgateway.Gateway.push_to_users`. After `close()` it raises `StoreError`."""
+        given = users if isinstance(users, str) else list(users)
+        return self._call(
+            lambda inner: inner.push_to_users(given, notification, timeout=timeout, priority=priority, context=context),
+            closed,
+        )
 
     def broadcast(
         self,
@@ -320,6 +344,13 @@ class Gateway:
     def trace(self, dedupe_id: str) -> Trace | None:
         """See `pushgateway.Gateway.trace`."""
         return self._inner.trace(dedupe_id)
+
+    @property
+    def devices(self) -> BlockingDevices:
+        """Which phone belongs to which user: `Gateway(devices=…)`. Raises `FieldError` where there are none."""
+        if self._devices is None:
+            raise FieldError("Gateway.devices", NO_DEVICES)
+        return BlockingDevices(self._devices, self._call)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:

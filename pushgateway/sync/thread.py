@@ -112,9 +112,11 @@ class _CloseRequest:
 class GatewayThread:
     """A thread, its event loop, and the gateway that runs in it."""
 
-    def __init__(self, inner: Gateway) -> None:
-        """Raises `LoopError` if no thread of the operating system can be started."""
+    def __init__(self, inner: Gateway, close_more: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """`close_more`: called when the gateway is closed. Raises `LoopError` if no thread of the operating system can
+        be started."""
         self._inner = inner
+        self._close_more = close_more
         self._pid = os.getpid()
         self.loop: asyncio.AbstractEventLoop
         self.is_closed = False
@@ -226,6 +228,8 @@ class GatewayThread:
         try:
             await self._inner.aclose(grace)
             await asyncio.gather(*[call.task for call in self._calls if call.task], return_exceptions=True)
+            if self._close_more is not None:
+                await self._close_more()
         finally:
             self._ended.set()
 
