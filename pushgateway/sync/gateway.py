@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
 from pushgateway import gateway as _async
 from pushgateway.certificates.certificate import Certificate
@@ -336,6 +336,14 @@ class Gateway:
             return CertificateCheck(certificate_id=key, brand=brand, ok=False, reason=Reason.CLOSED, detail=CLOSED)
 
         return self._call(lambda inner: inner.check(certificate_id), closed)
+
+    def deduplicates(self, certificate_id: int | str) -> bool | Literal["message"]:
+        """See `pushgateway.Gateway.deduplicates`."""
+
+        async def ask(inner: _async.Gateway) -> bool | Literal["message"]:
+            return inner.deduplicates(certificate_id)
+
+        return self._call(ask, lambda: False)
 
     def explain(self, asked: Push | Broadcast) -> Explanation:
         """See `pushgateway.Gateway.explain`."""
