@@ -19,7 +19,7 @@ def check_base_url(field: str, url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         raise FieldError(field, "must be a URL such as https://host") from None
     if parts.scheme not in ("https", "http") or not host or parts.username or parts.query or parts.fragment:
         raise FieldError(field, "must be a URL such as https://host")
