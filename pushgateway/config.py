@@ -8,6 +8,8 @@
     master_secret = "env:OPPO_MASTER_SECRET"     # or "file:secrets/oppo", or the text itself
     [state]                        # optional: what several processes share, see `Gateway(state=…)`
     url = "redis://localhost:6379/0"             # or "sqlite:///push-state.db", relative to this file
+    [outbox]                       # optional: pushes are stored before they are sent, see `pushgateway.outbox`
+    url = "sqlite:///outbox.db"                  # relative to this file
 
 The file is read once. Every problem, of the file and of the settings in it, is reported at once and by its place; no
 value is quoted. Used by hosts and by the command.
@@ -20,7 +22,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import attrs
 
@@ -37,7 +39,11 @@ from pushgateway.transport.request_head import Proxy
 from pushgateway.transport.tls import check_authorities
 from pushgateway.vendor import Vendor
 
-_TABLES = ("gateway", "certificates", "state")
+if TYPE_CHECKING:  # imported only where there is a table [outbox]
+    from pushgateway.outbox import Outbox, Worker
+    from pushgateway.outbox.settings import OutboxSettings
+
+_TABLES = ("gateway", "certificates", "outbox", "state")
 _LIMITS: Mapping[str, Callable[[str, object], None]] = {
     "linger": check_linger,
     "pushes_per_second": check_rate,
@@ -104,10 +110,27 @@ class Config:
     options: Options = attrs.field(factory=Options, repr=lambda options: f"{{{', '.join(sorted(options))}}}")
     """For `Gateway` or `sync.Gateway`: `Gateway(config.certificates, **config.options)`."""
 
+    outbox_settings: OutboxSettings | None = None
+    """The table `[outbox]`; None: there is none."""
+
     def gateway(self, **more: Any) -> Gateway:
         """A `Gateway` with these certificates and options; `more` are further keyword arguments, which take
         precedence."""
         return Gateway(self.certificates, **{**self.options, **more})
+
+    def outbox(self) -> Outbox:
+        """An `Outbox` as the table `[outbox]` says. Raises `ConfigError` if there is none."""
+        return self._outbox_settings().outbox()
+
+    def worker(self, outbox: Outbox, gateway: Gateway, **more: Any) -> Worker:
+        """A `Worker` as the table `[outbox]` says; `more` are further keyword arguments, which take precedence. Raises
+        `ConfigError` if there is no such table."""
+        return self._outbox_settings().worker(outbox, gateway, **more)
+
+    def _outbox_settings(self) -> OutboxSettings:
+        if self.outbox_settings is None:
+            raise ConfigError(['outbox: is missing: add a table [outbox] with url = "sqlite:///outbox.db"'])
+        return self.outbox_settings
 
 
 def load_config(
@@ -142,8 +165,9 @@ def _read(
     if "state" in document and (state := _state(document["state"], sources, problems)) is not None:
         options["state"] = state
     certificates = _certificates(document.get("certificates", {}), sources, problems)
+    outbox = _outbox(document["outbox"], sources, problems) if "outbox" in document else None
     problems += _settings_problems(certificates, vendors, sources.missing)
-    return problems or Config(tuple(certificates), options)
+    return problems or Config(tuple(certificates), options, outbox)
 
 
 def _settings_problems(
@@ -203,6 +227,33 @@ def _state(table: Any, sources: _Sources, problems: list[str]) -> StateAddress |
     if len(problems) > before:
         return None
     return StateAddress(url, table.get("prefix", PREFIX), sources.folder)
+
+
+def _outbox(table: Any, sources: _Sources, problems: list[str]) -> OutboxSettings | None:
+    """What the table `[outbox]` says; None if something is wrong with it."""
+    from pushgateway.outbox.settings import CHECKS, SECRET, OutboxSettings, check_url
+
+    if not isinstance(table, dict):
+        problems.append("outbox: must be a table")
+        return None
+    before = len(problems)
+    checks = {"url": check_url, **CHECKS}
+    values: dict[str, Any] = {}
+    for key, given in {"url": None, **table}.items():
+        place = f"outbox.{key}"
+        if key not in checks:
+            problems.append(f"{place}: is not known; known: {', '.join(sorted(checks))}")
+            continue
+        values[key] = sources.resolve(place, given) if key in SECRET else given
+        if place not in sources.missing and (problem := _problem(checks[key], place, values[key])):
+            problems.append(problem)
+    if len(problems) > before:
+        return None
+    try:
+        return OutboxSettings(values.pop("url"), sources.folder, values)
+    except FieldError as wrong:
+        problems.append(str(wrong))
+        return None
 
 
 def _problem(check: Callable[[str, Any], object], place: str, value: object) -> str | None:

@@ -18,6 +18,7 @@ from pushgateway.cli.demo import demo
 from pushgateway.cli.exit_codes import MEANINGS, Exit
 from pushgateway.cli.explain import explain
 from pushgateway.cli.language import LANGUAGES
+from pushgateway.cli.outbox import outbox
 from pushgateway.cli.receipt_address import receipt_address
 from pushgateway.cli.sandbox import sandbox
 from pushgateway.cli.send import send
@@ -63,6 +64,7 @@ def pushgateway() -> None:
     """Offline push for Chinese phones. Start with: pushgateway demo"""
 
 
-for _command in (brand_of, broadcast, check, demo, explain, receipt_address, sandbox, send, vendors, why):
-    _command.context_class = _Context
+for _command in (brand_of, broadcast, check, demo, explain, outbox, receipt_address, sandbox, send, vendors, why):
+    for _one in (_command, *getattr(_command, "commands", {}).values()):
+        _one.context_class = _Context
     pushgateway.add_command(_command)

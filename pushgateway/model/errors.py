@@ -13,6 +13,7 @@ The result of a push is never an exception: it is an `Outcome`. `PushFailed` is 
     ├── StoreError                          a database cannot be used now: unreachable, locked, damaged; says which
     │   └── StoreFull                       it has no space left; nothing was stored
     │       └── OutboxFull                  the same of the outbox
+    ├── NotTaken                            results of the outbox were not taken; they are handed over again
     ├── PushFailed                          only from `Outcome.raise_for_failure()`; `outcome` is the value
     └── ExchangeError                       between plug-in and core; hosts never see these
         ├── NoVerdict                       no readable reply came
@@ -80,3 +81,8 @@ class StoreError(PushgatewayError):
 
 class StoreFull(StoreError):
     """The database has no space left. Nothing was stored."""
+
+
+class NotTaken(PushgatewayError):
+    """Results of the outbox were not taken by who should have kept them; the text says why. They are handed over
+    again. A handler of results may raise it: its text is logged, while of other exceptions only the type is."""

@@ -3,6 +3,7 @@
 from pushgateway.outbox.outbox import DeadLetter, IdConflict, Outbox, OutboxFull, OutboxStatus, Result
 from pushgateway.outbox.sqlite import SQLiteStore
 from pushgateway.outbox.store import Counts, Store, Withdrawn
+from pushgateway.outbox.webhook import Webhook
 from pushgateway.outbox.worker import Handler, Worker
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Result",
     "SQLiteStore",
     "Store",
+    "Webhook",
     "Withdrawn",
     "Worker",
 ]

@@ -22,10 +22,10 @@ from pushgateway.model.frozen import freeze_json
 from pushgateway.model.intent import Intent, Priority
 from pushgateway.model.notification import Network, Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Push, PushToken
+from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
-from pushgateway.outbox.store import Leased
+from pushgateway.outbox.store import Leased, StoredLetter, StoredResult
 
 FORM: Final = 1
 """The form that is written, and the only one that is read."""
@@ -107,8 +107,8 @@ def _read_notification(given: Mapping[str, Any]) -> Notification:
 
 
 def encode_push(push: Push) -> bytes:
-    """The notification and the options of a push. Its push token, dedupe id, priority and context are stored beside
-    it; a `callback` is the gateway's and not stored."""
+    """The notification and the options of a push. Its push token, dedupe id, priority, context and owner are stored
+    beside it; a `callback` is the gateway's and not stored."""
     content: dict[str, Any] = {"form": FORM, "notification": _notification_fields(push.notification)}
     if push.timeout is not None:
         content["timeout"] = push.timeout
@@ -162,10 +162,18 @@ def push_of(content: Content, entry: Leased, push_token: PushToken, timeout: flo
             dedupe_id=entry.dedupe_id,
             priority=_PRIORITIES[entry.priority],
             context=decode_context(entry.context),
+            owner=owner_of(entry),
         )
     except (FieldError, ValueError, LookupError) as wrong:
         said = str(wrong) if isinstance(wrong, FieldError) else f"is damaged ({type(wrong).__name__})"
         raise Unreadable(said) from None
+
+
+def owner_of(stored: Leased | StoredResult | StoredLetter) -> Owner | None:
+    """The owner that a push was put with. Raises `FieldError` for a damaged one."""
+    if stored.user is None or stored.device is None:
+        return None
+    return Owner(stored.user, stored.device, stored.binding, stored.generation)
 
 
 _PRIORITIES: Final = {priority.value: priority for priority in Priority}
@@ -198,6 +206,11 @@ _ACCEPTED: Final = Status.ACCEPTED
 
 def encode_outcome(outcome: Outcome) -> bytes:
     """An outcome, without what the push has itself."""
+    return _bytes(outcome_fields(outcome))
+
+
+def outcome_fields(outcome: Outcome) -> dict[str, Any]:
+    """The same as a dict for JSON; fields that say nothing are left out."""
     status, reason, *others = _OUTCOME_VALUES(outcome)
     fields: dict[str, Any] = {"status": status.value}
     if status is not _ACCEPTED:
@@ -205,7 +218,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
     for name, value in zip(_OUTCOME_FIELDS[2:], others, strict=True):
         if value is not None and value != () and value is not False and value != "":
             fields[name] = value
-    return _bytes(fields)
+    return fields
 
 
 def decode_outcome(text: bytes, push_token: PushToken, dedupe_id: str, context: object) -> Outcome:

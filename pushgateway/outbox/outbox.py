@@ -24,9 +24,9 @@ from pushgateway.model.checks import check_aware, check_seconds
 from pushgateway.model.errors import FieldError, StoreFull
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Push, PushToken
+from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.secret import safe_repr
-from pushgateway.outbox.content import decode_context, decode_outcome, encode_context, encode_push
+from pushgateway.outbox.content import decode_context, decode_outcome, encode_context, encode_push, owner_of
 from pushgateway.outbox.store import Counts, Entry, IdsTaken, Store, StoredResult, Whose, Withdrawn
 
 TURN: Final = 500
@@ -58,9 +58,8 @@ class Result:
 
     outcome: Outcome
     """The last one, with the push's own `context`; `attempts` counts the vendor requests of all tries."""
-    user: str | None = attrs.field(default=None, repr=False)
-    """The owner that the push was put with."""
-    device: str | None = attrs.field(default=None, repr=False)
+    owner: Owner | None = None
+    """`Push.owner`."""
     put_at: float = 0.0
     """When it was put (epoch seconds)."""
     tries: int = 0
@@ -80,7 +79,7 @@ class DeadLetter:
     push_token: PushToken
     outcome: Outcome
     """The last one."""
-    user: str | None = attrs.field(default=None, repr=False)
+    owner: Owner | None = None
     put_at: float = 0.0
     tries: int = 0
 
@@ -168,8 +167,9 @@ class Outbox:
     async def withdraw(
         self, *, user: str | None = None, device: str | None = None, dedupe_id: str | None = None
     ) -> Withdrawn:
-        """Take pushes back: those that match every argument. What a worker has is perhaps being sent: it is not tried
-        again, and has a result; the others are removed without one. Raises `FieldError` without an argument."""
+        """Take pushes back: those that match every argument; `user` and `device` are those of `Push.owner`. What a
+        worker has is perhaps being sent: it is not tried again, and has a result; the others are removed without one.
+        Raises `FieldError` without an argument."""
         whose = Whose(user=user, device=device, dedupe_id=dedupe_id)
         if whose == Whose():
             raise FieldError("withdraw", "give user, device or dedupe_id")
@@ -200,7 +200,7 @@ class Outbox:
                 dedupe_id=stored.dedupe_id,
                 push_token=push_token,
                 outcome=outcome,
-                user=stored.user,
+                owner=owner_of(stored),
                 put_at=stored.put_at,
                 tries=stored.tries,
             )
@@ -292,6 +292,7 @@ class _Encoding:
             dedupe_id = self._ids.make(token, note)
         _check_id("certificate_id", token.certificate_id)
         now, due, expires, lot = self._times
+        owner = push.owner
         return Entry(
             dedupe_id=dedupe_id,
             certificate_id=token.certificate_id,
@@ -299,14 +300,14 @@ class _Encoding:
             priority=push.priority.value,
             content=self._content,
             context=encode_context(push.context),
-            user=None,
-            device=None,
+            user=None if owner is None else owner.user,
+            device=None if owner is None else owner.device,
             put_at=now,
             due=due,
             expires=expires,
             lot=lot,
-            binding=0,
-            generation=0,
+            binding=0 if owner is None else owner.binding,
+            generation=0 if owner is None else owner.generation,
             digest=digest,
         )
 
@@ -326,7 +327,8 @@ def _check_id(field: str, text: str) -> None:
 def _digest(push: Push, content: bytes) -> bytes:
     """Of everything that must be the same if an id is put again. The order of the keys in a mapping does not count."""
     address = [push.push_token.certificate_id, push.push_token.token, push.priority.value]
-    text = json.dumps([address, json.loads(content)], sort_keys=True)
+    owner = None if push.owner is None else [push.owner.user, push.owner.device]
+    text = json.dumps([address, owner, json.loads(content)], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16, person=b"pushgw outbox").digest()
 
 
@@ -336,8 +338,7 @@ def as_result(stored: StoredResult) -> Result:
     context: Any = decode_context(stored.context)
     return Result(
         outcome=decode_outcome(stored.outcome, push_token, stored.dedupe_id, context),
-        user=stored.user,
-        device=stored.device,
+        owner=owner_of(stored),
         put_at=stored.put_at,
         tries=stored.tries,
         dead=stored.dead,

@@ -45,7 +45,7 @@ class Entry(NamedTuple):
     """The same number for all that were put together."""
     binding: int
     generation: int
-    """These two are of `Push.owner`, as user and device are."""
+    """These two and user and device are `Push.owner`."""
     digest: bytes | None
     """Of what must be the same if this id is put again; None: the id is ours, nobody can put it again."""
 
@@ -152,6 +152,8 @@ class StoredResult(NamedTuple):
     context: bytes | None
     user: str | None
     device: str | None
+    binding: int
+    generation: int
     put_at: float
     tries: int
     dead: bool
@@ -168,9 +170,11 @@ class StoredLetter(NamedTuple):
     certificate_id: str
     token: str
     user: str | None
+    device: str | None
+    binding: int
+    generation: int
     put_at: float
     tries: int
-    lost: int
     outcome: bytes
 
     def __repr__(self) -> str:

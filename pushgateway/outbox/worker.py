@@ -21,12 +21,20 @@ import attrs
 
 from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_count, check_seconds
-from pushgateway.model.errors import FieldError, LoopError, StoreError
+from pushgateway.model.errors import FieldError, LoopError, NotTaken, StoreError
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr, where
-from pushgateway.outbox.content import Content, Unreadable, decode_content, decode_context, encode_outcome, push_of
+from pushgateway.outbox.content import (
+    Content,
+    Unreadable,
+    decode_content,
+    decode_context,
+    encode_outcome,
+    owner_of,
+    push_of,
+)
 from pushgateway.outbox.outbox import HANDED_OVER, Outbox, Result
 from pushgateway.outbox.store import Ask, Done, Later, Leased, SettleTimes
 from pushgateway.outbox.verdicts import Rules, UnknownPolicy, Verdict, before_sending, judge, unreadable
@@ -68,16 +76,16 @@ class Worker:
         most_lost: int = 5,
         poll: float = 1.0,
     ) -> None:
-        """`results`: an async function that gets each `Result` at least once (a `Webhook` is one); "table": they wait
-        for `Outbox.results`; None: only dead letters are kept. `unknown`: what becomes of a push that may have been
-        sent, because there was no verdict or its worker was killed, at a vendor that does not drop repeats: "repeat" or
-        "give_up"; `unknown_by_certificate` for single certificate ids. A vendor that drops repeats always gets it again
-        under the same id. `timeout`: seconds for one try. `lease`: seconds after which another worker takes over what
-        this one has not settled. `at_once`: pushes of one certificate in the gateway at a time, about. `newest_first`:
-        after a long outage the newest pushes are sent before the old ones. `give_up_after`: seconds since `put` after
-        which a push without `expires` becomes a dead letter. `most_lost`: leases in a row that may end without an
-        outcome before a push becomes a dead letter, because it may be what kills workers. `poll`: seconds between two
-        looks at the store when there is nothing to do.
+        """`results`: an async function that gets each `Result` at least once, or a `Webhook`, which is closed with the
+        worker; "table": they wait for `Outbox.results`; None: only dead letters are kept. `unknown`: what becomes of a
+        push that may have been sent, because there was no verdict or its worker was killed, at a vendor that does not
+        drop repeats: "repeat" or "give_up"; `unknown_by_certificate` for single certificate ids. A vendor that drops
+        repeats always gets it again under the same id. `timeout`: seconds for one try. `lease`: seconds after which
+        another worker takes over what this one has not settled. `at_once`: pushes of one certificate in the gateway at
+        a time, about. `newest_first`: after a long outage the newest pushes are sent before the old ones.
+        `give_up_after`: seconds since `put` after which a push without `expires` becomes a dead letter. `most_lost`:
+        leases in a row that may end without an outcome before a push becomes a dead letter, because it may be what
+        kills workers. `poll`: seconds between two looks at the store when there is nothing to do.
 
         Raises `FieldError`.
         """
@@ -85,8 +93,7 @@ class Worker:
             check_seconds(f"Worker.{name}", seconds, optional=False)
         check_count("Worker.at_once", at_once)
         check_count("Worker.most_lost", most_lost)
-        if lease < 2 * timeout:
-            raise FieldError("Worker.lease", "must be at least twice the timeout, so that an outcome comes in time")
+        check_lease("Worker.lease", lease, timeout)
         for policy in (unknown, *(unknown_by_certificate or {}).values()):
             if policy not in ("repeat", "give_up"):
                 raise FieldError("Worker.unknown", 'must be "repeat" or "give_up"')
@@ -156,6 +163,8 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._streams, return_exceptions=True)
         self._tasks = []
+        if (close := getattr(self._handler, "aclose", None)) is not None:
+            await close()
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -377,7 +386,7 @@ class Worker:
             async with asyncio.timeout(HANDED_OVER):
                 await handler(results)
         except Exception as error:  # the host's own code
-            self._handler_works.note(where(error))
+            self._handler_works.note(str(error) if isinstance(error, NotTaken) else where(error))
             return False
         self._handler_works.end()
         try:
@@ -413,6 +422,12 @@ class Worker:
 
     def __repr__(self) -> str:
         return f"Worker({len(self._held)} held)"
+
+
+def check_lease(field: str, lease: float, timeout: float) -> None:
+    """Raise `FieldError` unless outcomes come well before the end of a lease."""
+    if lease < 2 * timeout:
+        raise FieldError(field, "must be at least twice the timeout")
 
 
 class _Trouble:
@@ -454,8 +469,7 @@ def _result(entry: Leased, verdict: Verdict) -> Result:
         outcome = attrs.evolve(outcome, context=decode_context(entry.context))
     return Result(
         outcome=outcome,
-        user=entry.user,
-        device=entry.device,
+        owner=owner_of(entry),
         put_at=entry.put_at,
         tries=entry.tries,
         dead=verdict.dead,

@@ -342,8 +342,8 @@ def test_options_at_their_limit_are_taken(read: Read) -> None:
             "certificates: a certificate needs its id: write [certificates.7005]",
         ),
         ("[certificates.'']\nbrand = 'x'", "certificates['']: certificate_id: must not be empty"),
-        ("[certificate.7005]", "certificate: is not known; known: gateway, certificates, state"),
-        (f"secret = '{CANARY}'", "secret: is not known; known: gateway, certificates, state"),
+        ("[certificate.7005]", "certificate: is not known; known: gateway, certificates, outbox, state"),
+        (f"secret = '{CANARY}'", "secret: is not known; known: gateway, certificates, outbox, state"),
     ],
 )
 def test_a_table_in_the_wrong_place_is_named(read: Read, text: str, says: str) -> None:

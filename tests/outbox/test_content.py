@@ -29,6 +29,7 @@ from pushgateway import (
 from pushgateway.model.frozen import same
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Network
+from pushgateway.model.push import Owner
 from pushgateway.outbox.content import (
     Unreadable,
     decode_content,
@@ -78,8 +79,9 @@ WHOLE = Notification(
 def leased(push: Push) -> Leased:
     """The entry of a push."""
     address = (push.dedupe_id, push.push_token.certificate_id, push.push_token.token, push.priority.value)
-    rest = (encode_push(push), encode_context(push.context), None, None, 0.0, None, 1, 0, 0, 0, 0, False, 0)
-    return Leased(1, 1, *address, *rest)
+    owner = attrs.astuple(push.owner) if push.owner else (None, None, 0, 0)
+    content = (encode_push(push), encode_context(push.context))
+    return Leased(1, 1, *address, *content, *owner[:2], 0.0, None, 1, *owner[2:], 0, 0, False, 0)
 
 
 def read(push: Push, timeout: float = 60.0) -> Push:
@@ -96,6 +98,7 @@ def test_the_example_uses_every_field() -> None:
     assert same_as_default == []
     assert {field.name for field in attrs.fields(Push)} == {
         *("push_token", "notification", "timeout", "dedupe_id", "coalesce", "priority", "context", "callback"),
+        "owner",
     }
 
 
@@ -120,6 +123,7 @@ def test_a_push_is_read_as_it_was_stored(notification: Notification) -> None:
         coalesce=False,
         priority=Priority.BULK,
         context={"row": [1, None]},
+        owner=Owner("安", "phone-1", 7, 2),
     )
 
     found = read(push)

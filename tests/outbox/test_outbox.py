@@ -13,6 +13,7 @@ from inline_outbox import BROKEN, database_of, entry, inline_store
 from pushgateway import FieldError, Notification, Push, PushToken
 from pushgateway.engine.pushes.ids import derived
 from pushgateway.model.errors import StoreError
+from pushgateway.model.push import Owner
 from pushgateway.outbox.outbox import IdConflict, Outbox, OutboxFull
 from pushgateway.outbox.sqlite import SQLiteStore
 from pushgateway.outbox.store import Ask, Done, Leased, Whose
@@ -136,8 +137,8 @@ def test_ids_at_their_longest(tmp_path: Path) -> None:
 
 
 def test_putting_again(tmp_path: Path) -> None:
-    """The same push again, with its data in another order, is one push. Another text, phone, priority or timeout under
-    the same id is an error that names the id."""
+    """The same push again, with its data in another order, is one push. Another text, phone, timeout or user under the
+    same id is an error that names the id."""
     note = Notification("t", "b", data={"a": 1, "b": 2})
     turned = Notification("t", "b", data={"b": 2, "a": 1})
     others = [
@@ -145,6 +146,7 @@ def test_putting_again(tmp_path: Path) -> None:
         push("b", notification=note, dedupe_id="mine"),
         push("a", notification=note, dedupe_id="mine", timeout=5.0),
         push("a", notification=Notification("t", "b", data={"a": True, "b": 2}), dedupe_id="mine"),
+        push("a", notification=note, dedupe_id="mine", owner=Owner("ann", "1")),
     ]
 
     async def scene(outbox: Outbox) -> tuple[int, list[Any]]:
@@ -160,7 +162,7 @@ def test_putting_again(tmp_path: Path) -> None:
     count, errors = run(tmp_path, scene)
 
     assert count == 1
-    assert errors == [(("mine",), "Push.dedupe_id: was put before with another content: mine")] * 4
+    assert errors == [(("mine",), "Push.dedupe_id: was put before with another content: mine")] * 5
 
 
 def test_a_full_store_stores_nothing_of_the_call(tmp_path: Path) -> None:
@@ -233,6 +235,18 @@ def test_withdraw_needs_to_know_what(tmp_path: Path) -> None:
         return found.removed, len(await leased(outbox))
 
     assert run(tmp_path, scene) == (1, 1)
+
+
+def test_withdraw_by_owner(tmp_path: Path) -> None:
+    """Pushes are found by the user and the device of their owner."""
+    owners = [Owner("ann", "1"), Owner("ann", "2"), Owner("bob", "1"), None]
+
+    async def scene(outbox: Outbox) -> Any:
+        await outbox.put([push(f"t{n}", owner=owner) for n, owner in enumerate(owners)])
+        found = [await outbox.withdraw(user="ann", device="2"), await outbox.withdraw(device="1")]
+        return [one.removed for one in found], [one.token for one in await leased(outbox)]
+
+    assert run(tmp_path, scene) == ([1, 2], ["t3"])
 
 
 def test_results_of_a_table(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def ended(reason: Reason, **more: object) -> Outcome:
 
 
 UNKNOWN = Outcome.unknown(PUSH, "silence")
-FINAL = [Reason.UNREGISTERED, Reason.MUTED, Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED]
+FINAL = [Reason.UNREGISTERED, Reason.MUTED, Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED, Reason.UNBOUND]
 
 
 def test_accepted_has_ended() -> None:

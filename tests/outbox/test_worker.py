@@ -12,6 +12,7 @@ from inline_outbox import BROKEN, database_of, entry, inline_outbox
 from toy_vendor import ToyServer, certificate, gateway, note
 
 from pushgateway import FieldError, Gateway, Priority, Push, PushToken, Reason, Status
+from pushgateway.model.push import Owner
 from pushgateway.outbox.outbox import Result
 from pushgateway.outbox.store import Ask
 from pushgateway.outbox.worker import Worker
@@ -592,6 +593,28 @@ def test_a_gateway_that_is_closed_first(tmp_path: Path) -> None:
         return (await s.outbox.status()).total("waiting"), s.taken.results, more < 100
 
     assert run(tmp_path, scene) == (1, [], True)
+
+
+def test_the_owner_travels_with_the_push(tmp_path: Path) -> None:
+    """A push has its owner again when it is sent, so that the gateway asks whether the phone is still that user's, and
+    its result has it too."""
+    owner = Owner("ann", "phone-1", 7, 2)
+
+    async def scene(s: Scene) -> Any:
+        sent = []
+        stream = s.gateway.stream
+
+        def watched(pushes: Sequence[Push], **options: Any) -> Any:
+            sent.extend(pushes)
+            return stream(pushes, **options)
+
+        s.gateway.stream = watched  # type: ignore[method-assign,assignment]
+        async with s.worker():
+            await s.outbox.put([push("a", owner=owner), push("b")])
+            await asyncio.sleep(2)
+        return [one.owner for one in sent], [one.owner for one in s.taken.results]
+
+    assert run(tmp_path, scene) == ([owner, None], [owner, None])
 
 
 def test_withdrawn_before_it_is_sent(tmp_path: Path) -> None:

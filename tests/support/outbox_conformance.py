@@ -307,7 +307,7 @@ class StoreTests:
     def test_results_are_given_to_one_at_a_time_until_they_are_taken(self, make: Make) -> None:
         """A result has everything of its push, is given out again only when its time is over, and never after it was
         taken."""
-        whole = entry("a", context=b"5", user="ann", device="phone-1")
+        whole = entry("a", context=b"5", user="ann", device="phone-1", binding=7, generation=2)
 
         async def scene(store: Store) -> Any:
             await store.put([whole])
@@ -320,7 +320,7 @@ class StoreTests:
         number, found, after, counts = self.run(make, scene)
 
         assert [len(one) for one in found] == [0, 1, 0, 1]
-        assert found[1][0] == (number, "a", "1", "token-a", b"5", "ann", "phone-1", 1000.0, 0, False, OK)
+        assert found[1][0] == (number, "a", "1", "token-a", b"5", "ann", "phone-1", 7, 2, 1000.0, 0, False, OK)
         assert type(found[1][0].dead) is bool
         assert after == []
         assert list(counts) == []

@@ -1,0 +1,118 @@
+"""The table `[outbox]` of a `pushgateway.toml`, checked: from it an `Outbox` and a `Worker` are made.
+
+Pure, except for what it makes. Sources such as `env:` have been resolved before. Used by `pushgateway.config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import attrs
+
+from pushgateway.databases.sqlite import sqlite_path
+from pushgateway.gateway import Gateway
+from pushgateway.model.checks import check_count, check_seconds
+from pushgateway.model.errors import FieldError
+from pushgateway.model.secret import safe_repr
+from pushgateway.outbox.outbox import Outbox
+from pushgateway.outbox.sqlite import SQLiteStore
+from pushgateway.outbox.store import Store
+from pushgateway.outbox.verdicts import UnknownPolicy
+from pushgateway.outbox.webhook import Webhook, webhook_key
+from pushgateway.outbox.worker import Worker, check_lease
+from pushgateway.vendor.urls import check_base_url
+
+Check = Callable[[str, Any], object]
+_seconds: Check = partial(check_seconds, optional=False)
+_POLICIES: Final = get_args(UnknownPolicy)
+
+
+def _check_choice(choices: tuple[str, ...], field: str, value: object) -> None:
+    if value not in choices:
+        raise FieldError(field, f"must be {' or '.join(choices)}")
+
+
+def _check_truth(field: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise FieldError(field, "must be true or false")
+
+
+def _check_policies(field: str, value: object) -> None:
+    if not isinstance(value, dict):
+        raise FieldError(field, 'must be a table such as {7005 = "give_up"}')
+    for key, policy in value.items():
+        _check_choice(_POLICIES, f"{field}.{key}", policy)
+
+
+_STORE: Final[Mapping[str, Check]] = {
+    "synchronous": partial(_check_choice, ("FULL", "NORMAL")),
+    "max_bytes": check_count,
+}
+"""Keys for SQLite only."""
+_OUTBOX: Final[Mapping[str, Check]] = {"remember": _seconds, "keep_results": _seconds}
+_WORKER: Final[Mapping[str, Check]] = {
+    "results": partial(_check_choice, ("table",)),
+    "unknown": partial(_check_choice, _POLICIES),
+    "unknown_by_certificate": _check_policies,
+    "timeout": _seconds,
+    "lease": _seconds,
+    "at_once": check_count,
+    "newest_first": _check_truth,
+    "give_up_after": _seconds,
+    "most_lost": check_count,
+}
+_WEBHOOK: Final[Mapping[str, Check]] = {"webhook_url": check_base_url, "webhook_secret": webhook_key}
+CHECKS: Final[Mapping[str, Check]] = {**_STORE, **_OUTBOX, **_WORKER, **_WEBHOOK}
+"""The keys of the table besides `url`, and the check of each."""
+SECRET: Final = ("url", "webhook_secret")
+"""Keys whose value may have a source (`env:` or `file:`)."""
+
+
+def check_url(field: str, url: object) -> None:
+    """Raise `FieldError` unless the URL names a kind of store that there is."""
+    if not isinstance(url, str) or not url.startswith("sqlite:///"):
+        raise FieldError(field, "must be sqlite:///file")
+    sqlite_path(field, url, Path())
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class OutboxSettings:
+    """The table `[outbox]`. Raises `FieldError` where several of its values do not fit together."""
+
+    url: str
+    folder: Path
+    """What a relative path in the URL is relative to."""
+    values: Mapping[str, Any]
+    """By key: values that passed `CHECKS`."""
+
+    def __attrs_post_init__(self) -> None:
+        check_lease("outbox.lease", self.values.get("lease", 120.0), self.values.get("timeout", 30.0))
+        if len(self._of(_WEBHOOK)) == 1:
+            raise FieldError("outbox.webhook_url", "needs webhook_secret, and the other way round")
+        if "results" in self.values and "webhook_url" in self.values:
+            raise FieldError("outbox.results", "leave it out: results go to webhook_url")
+
+    def _of(self, names: Mapping[str, Check]) -> dict[str, Any]:
+        return {name: self.values[name] for name in names if name in self.values}
+
+    def store(self) -> Store:
+        """A store of its own; nothing is opened yet."""
+        return SQLiteStore(sqlite_path("outbox.url", self.url, self.folder), **self._of(_STORE))
+
+    def outbox(self) -> Outbox:
+        """An outbox with a store of its own."""
+        return Outbox(self.store(), **self._of(_OUTBOX))
+
+    def worker(self, outbox: Outbox, gateway: Gateway, **more: Any) -> Worker:
+        """A worker for this outbox; `more` are further keyword arguments of `Worker`, which take precedence."""
+        options = self._of(_WORKER)
+        if "webhook_url" in self.values and "results" not in more:
+            options["results"] = Webhook(self.values["webhook_url"], self.values["webhook_secret"])
+        return Worker(outbox, gateway, **{**options, **more})
+
+    def __repr__(self) -> str:
+        return f"OutboxSettings({', '.join(sorted(self.values))})"
