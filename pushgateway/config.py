@@ -10,6 +10,9 @@
     url = "redis://localhost:6379/0"             # or "sqlite:///push-state.db", relative to this file
     [outbox]                       # optional: pushes are stored before they are sent, see `pushgateway.outbox`
     url = "sqlite:///outbox.db"                  # relative to this file
+    [devices]                      # optional: which phone belongs to which user, see `Config.devices`
+    url = "env:PUSH_DATABASE"                    # such as "postgresql://…" or "sqlite:///devices.db"
+    shared = true                                # other processes send to the same users
 
 The file is read once. Every problem, of the file and of the settings in it, is reported at once and by its place; no
 value is quoted. Used by hosts and by the command.
@@ -32,18 +35,19 @@ from pushgateway.certificates.settings import load_vendors
 from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_connections, check_count, check_linger, check_rate, check_seconds
 from pushgateway.model.errors import ConfigError, FieldError
-from pushgateway.model.secret import safe_repr
+from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.state.address import PREFIX, StateAddress, check_prefix, check_state_url
 from pushgateway.transport.auto import TransportName, check_name
 from pushgateway.transport.request_head import Proxy
 from pushgateway.transport.tls import check_authorities
 from pushgateway.vendor import Vendor
 
-if TYPE_CHECKING:  # imported only where there is a table [outbox]
+if TYPE_CHECKING:  # imported only where there is a table [devices] or [outbox]
+    from pushgateway.devices import Devices
     from pushgateway.outbox import Outbox, Worker
     from pushgateway.outbox.settings import OutboxSettings
 
-_TABLES = ("gateway", "certificates", "outbox", "state")
+_TABLES = ("gateway", "certificates", "devices", "outbox", "state")
 _LIMITS: Mapping[str, Callable[[str, object], None]] = {
     "linger": check_linger,
     "pushes_per_second": check_rate,
@@ -99,6 +103,19 @@ _OPTIONS: Mapping[str, Callable[[str, Any], object]] = {
 """The keys of the table `[gateway]`, and the check of each."""
 _STATE = ("url", "prefix")
 """The keys of the table `[state]`."""
+_DEVICES = ("url", "shared")
+"""The keys of the table `[devices]`."""
+
+
+@safe_repr
+@attrs.frozen
+class DevicesSettings:
+    """The table `[devices]`: arguments of `pushgateway.devices.Devices`."""
+
+    url: Secret
+    folder: Path
+    """What the path of an SQLite file is relative to."""
+    shared: bool = True
 
 
 @safe_repr
@@ -109,14 +126,25 @@ class Config:
     certificates: tuple[Certificate, ...]
     options: Options = attrs.field(factory=Options, repr=lambda options: f"{{{', '.join(sorted(options))}}}")
     """For `Gateway` or `sync.Gateway`: `Gateway(config.certificates, **config.options)`."""
-
     outbox_settings: OutboxSettings | None = None
     """The table `[outbox]`; None: there is none."""
+    devices_settings: DevicesSettings | None = None
+    """The table `[devices]`; None: there is none."""
 
     def gateway(self, **more: Any) -> Gateway:
         """A `Gateway` with these certificates and options; `more` are further keyword arguments, which take
         precedence."""
         return Gateway(self.certificates, **{**self.options, **more})
+
+    def devices(self) -> Devices:
+        """New `Devices` by the table `[devices]`, for `gateway(devices=…)`; close them after the gateway. Raises
+        `ConfigError` if there is no such table."""
+        from pushgateway.devices import Devices
+
+        settings = self.devices_settings
+        if settings is None:
+            raise ConfigError(["devices: is missing: write [devices] and its url"])
+        return Devices(settings.url.reveal(), shared=settings.shared, folder=settings.folder)
 
     def outbox(self) -> Outbox:
         """An `Outbox` as the table `[outbox]` says. Raises `ConfigError` if there is none."""
@@ -167,7 +195,8 @@ def _read(
     certificates = _certificates(document.get("certificates", {}), sources, problems)
     outbox = _outbox(document["outbox"], sources, problems) if "outbox" in document else None
     problems += _settings_problems(certificates, vendors, sources.missing)
-    return problems or Config(tuple(certificates), options, outbox)
+    devices = _devices(document["devices"], sources, problems) if "devices" in document else None
+    return problems or Config(tuple(certificates), options, outbox, devices)
 
 
 def _settings_problems(
@@ -256,10 +285,27 @@ def _outbox(table: Any, sources: _Sources, problems: list[str]) -> OutboxSetting
         return None
 
 
+def _devices(table: Any, sources: _Sources, problems: list[str]) -> DevicesSettings | None:
+    """What the table `[devices]` says; None if something is wrong with it."""
+    from pushgateway.devices.devices import check_devices_url
+
+    if not isinstance(table, dict):
+        problems.append("devices: must be a table")
+        return None
+    before = len(problems)
+    problems += [f"devices.{key}: is not known; known: {', '.join(_DEVICES)}" for key in table if key not in _DEVICES]
+    url, shared = sources.resolve("devices.url", table.get("url")), table.get("shared", True)
+    if "devices.url" not in sources.missing and (problem := _problem(check_devices_url, "devices.url", url)):
+        problems.append(problem)
+    if not isinstance(shared, bool):
+        problems.append("devices.shared: must be true or false")
+    return None if len(problems) > before else DevicesSettings(Secret(url), sources.folder, shared)
+
+
 def _problem(check: Callable[[str, Any], object], place: str, value: object) -> str | None:
     try:
         check(place, value)
-    except FieldError as wrong:
+    except (FieldError, ConfigError) as wrong:  # a `ConfigError`: an extra is missing
         return str(wrong)
     return None
 

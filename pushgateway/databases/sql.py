@@ -280,6 +280,13 @@ def _may_be_repeated(trouble: DBAPIError, *, is_committing: bool) -> bool:
 # Engines
 
 
+def check_sql_url(field: str, url: str) -> None:
+    """Raise `FieldError` unless `url` is one that `SqlDatabase` takes, and `ConfigError` without the extra `sql`."""
+    _, dialect = _read_url(field, url)
+    if dialect == "sqlite":
+        sqlite_path(field, url, Path())
+
+
 def _read_url(field: str, url: str) -> tuple[URL, Dialect]:
     """SQLAlchemy's URL with the right driver, and the dialect. Raises `FieldError` that quotes nothing."""
     try:

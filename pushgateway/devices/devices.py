@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from pushgateway.databases.sql import SqlDatabase
+from pushgateway.databases.sql import SqlDatabase, check_sql_url
 from pushgateway.devices.confirmations import Confirmations
 from pushgateway.devices.memory import MemoryDevices
 from pushgateway.devices.store import DeviceStore, Verdict
@@ -248,6 +248,12 @@ class Devices:
 
     def __repr__(self) -> str:
         return f"Devices({self._store!r})"
+
+
+def check_devices_url(field: str, url: str) -> None:
+    """Raise `FieldError` unless `Devices` can be made of `url`, and `ConfigError` without the extra `sql`."""
+    if url != "memory:":
+        check_sql_url(field, url)
 
 
 def _open(store: DeviceStore | str, folder: Path | None, rng: random.Random) -> DeviceStore:

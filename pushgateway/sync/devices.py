@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
-from pushgateway import devices as _async
 from pushgateway.gateway import Gateway
 from pushgateway.model.binding import Binding
 from pushgateway.model.errors import StoreError
 from pushgateway.model.push import PushToken
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import safe_repr
+
+if TYPE_CHECKING:
+    from pushgateway import devices as _async  # imported by hosts that have devices
 
 R = TypeVar("R")
 

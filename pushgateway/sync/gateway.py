@@ -17,12 +17,11 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
 from pushgateway import gateway as _async
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import import_early
-from pushgateway.devices import Devices
 from pushgateway.engine.bindings import NO_DEVICES
 from pushgateway.engine.broadcast import ended
 from pushgateway.engine.endpoint import CLOSED
@@ -54,6 +53,9 @@ from pushgateway.transport import Transport
 from pushgateway.transport.auto import TransportName
 from pushgateway.vendor import Response, Vendor
 from pushgateway.vendor.operation import Call
+
+if TYPE_CHECKING:
+    from pushgateway.devices import Devices  # imported by hosts that have devices
 
 __all__ = ["Gateway"]
 

@@ -12,10 +12,11 @@ import trustme
 
 from pushgateway import Gateway
 from pushgateway.certificates.certificate import Certificate
-from pushgateway.config import MAX_SECRET, Config, Options, load_config
+from pushgateway.config import MAX_SECRET, Config, DevicesSettings, Options, load_config
 from pushgateway.model.errors import ConfigError
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
+from pushgateway.model.secret import Secret
 from pushgateway.state import StateAddress
 from pushgateway.vendor import Exchange, Request, Vendor
 
@@ -342,8 +343,8 @@ def test_options_at_their_limit_are_taken(read: Read) -> None:
             "certificates: a certificate needs its id: write [certificates.7005]",
         ),
         ("[certificates.'']\nbrand = 'x'", "certificates['']: certificate_id: must not be empty"),
-        ("[certificate.7005]", "certificate: is not known; known: gateway, certificates, outbox, state"),
-        (f"secret = '{CANARY}'", "secret: is not known; known: gateway, certificates, outbox, state"),
+        ("[certificate.7005]", "certificate: is not known; known: gateway, certificates, devices, outbox, state"),
+        (f"secret = '{CANARY}'", "secret: is not known; known: gateway, certificates, devices, outbox, state"),
     ],
 )
 def test_a_table_in_the_wrong_place_is_named(read: Read, text: str, says: str) -> None:
@@ -548,3 +549,47 @@ def test_the_shared_state_becomes_an_address(read: Read, tmp_path: Path) -> None
 def test_a_wrong_state_is_named(read: Read, text: str, expected: list[str]) -> None:
     """Each mistake in `[state]` is reported by its place."""
     assert list(problems(read, text)) == expected
+
+
+def test_the_devices_are_made_of_their_table(read: Read, tmp_path: Path) -> None:
+    """The URL may come from a source, a file lies beside the configuration, and no `repr` shows the URL."""
+    url = f"postgresql://user:{CANARY}@db.example/push"
+    server = read("[devices]\nurl = 'env:DEVICES'\nshared = false\n", {"DEVICES": url})
+    file = read("[devices]\nurl = 'sqlite:///devices.db'\n")
+
+    assert repr(server.devices()) == "Devices(SqlDevices('postgresql://db.example/push'))"
+    assert repr(file.devices()) == "Devices(SqlDevices('devices.db'))"
+    assert CANARY not in repr(server)
+    assert server.devices_settings == DevicesSettings(Secret(url), tmp_path / "conf", shared=False)
+    assert file.devices_settings == DevicesSettings(Secret("sqlite:///devices.db"), tmp_path / "conf")
+
+
+def test_a_file_without_devices_makes_none(read: Read) -> None:
+    """The error says what to write."""
+    with pytest.raises(ConfigError, match=r"devices: is missing: write \[devices\]"):
+        read("").devices()
+
+
+DEVICES_URL = "devices.url: must be sqlite:///file, postgresql://user:password@host/name or mysql://…"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("devices = 7", ["devices: must be a table"]),
+        ("[devices]", [DEVICES_URL]),
+        (f"[devices]\nurl = 'redis://:{CANARY}@host'", [DEVICES_URL]),
+        ("[devices]\nurl = 'env:NOBODY'", ["devices.url: the environment variable NOBODY is not set"]),
+        (
+            "[devices]\nurl = 'sqlite:///d.db'\nshared = 1\nuser = 7",
+            ["devices.user: is not known; known: url, shared", "devices.shared: must be true or false"],
+        ),
+        ("[devices]\nurl = 'mysql://host'", ["devices.url: must name a database: add /name to its end"]),
+    ],
+)
+def test_wrong_devices_are_named(read: Read, text: str, expected: list[str]) -> None:
+    """Every problem at once, by its place and without its value."""
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+
+    assert list(caught.value.problems) == expected
