@@ -30,8 +30,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 _EXCHANGE: Final = f"""{_NOW}
 local owner, hold, known = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], now + hold, owner)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('PEXPIRE', KEYS[1], hold)
 local version = redis.call('GET', KEYS[3]) or '0'
 local answer = {{redis.call('ZCARD', KEYS[1]), version, false}}
@@ -76,7 +76,9 @@ for i = 4, #KEYS do
 end
 return answer
 """
-"""KEYS: processes (by the end of their hold), closed quotas (by key, when they end; negative: opened again), their
+"""It begins with what a full server refuses (ZADD), so that such a server counts as gone in every call.
+
+KEYS: processes (by the end of their hold), closed quotas (by key, when they end; negative: opened again), their
 version, then one for each wish (by process: demand, portion and end). Times in milliseconds."""
 
 _CLOSE: Final = f"""{_NOW}
