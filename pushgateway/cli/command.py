@@ -22,6 +22,7 @@ from pushgateway.cli.outbox import outbox
 from pushgateway.cli.receipt_address import receipt_address
 from pushgateway.cli.sandbox import sandbox
 from pushgateway.cli.send import send
+from pushgateway.cli.state import state
 from pushgateway.cli.vendors import vendors
 from pushgateway.cli.why import why
 from pushgateway.cli.wrapping import HelpFormatter
@@ -64,7 +65,8 @@ def pushgateway() -> None:
     """Offline push for Chinese phones. Start with: pushgateway demo"""
 
 
-for _command in (brand_of, broadcast, check, demo, explain, outbox, receipt_address, sandbox, send, vendors, why):
+_COMMANDS = (brand_of, broadcast, check, demo, explain, outbox, receipt_address, sandbox, send, state, vendors, why)
+for _command in _COMMANDS:
     for _one in (_command, *getattr(_command, "commands", {}).values()):
         _one.context_class = _Context
     pushgateway.add_command(_command)

@@ -36,7 +36,7 @@ from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import LoginDone, Operation, RequestDone
 from pushgateway.transport import Transport
-from pushgateway.vendor import AccessToken, Exchange, Request, Response
+from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
 from pushgateway.vendor.exchange import T
 from pushgateway.vendor.refusals import AccessExpired, ClockSkew, NoVerdict, Refused
 
@@ -150,6 +150,29 @@ class FairTurn(AbstractAsyncContextManager[float]):
             self._lock.release()
 
 
+def login_digest(plugin: Vendor, region: str) -> str | None:
+    """A digest of a login: the plug-in's class, its secrets, and the first request that it logs in with at the time 0.
+    The same in every process. None: there is no login, or it makes no request, or the plug-in fails at it, or its
+    settings are not separable from its secrets."""
+    kind = type(plugin)
+    try:
+        exchange = guarded(plugin.login, region, 0.0) if attrs.has(kind) else None
+        if exchange is None:
+            return None
+        try:
+            request = guarded(next, exchange)
+        finally:
+            guarded(exchange.close)
+        if request is None:
+            return None
+        first = (request.method, request.url, sorted(request.headers.items()), request.content)
+        secrets = [secret.reveal() for secret in secrets_of(plugin)]
+        text = repr((kind.__module__, kind.__qualname__, secrets, first)).encode("utf-8", "backslashreplace")
+    except Exception:  # `StopIteration`: no request. Of all else the login itself reports what is wrong
+        return None
+    return hashlib.sha256(text).hexdigest()
+
+
 @safe_repr
 @attrs.frozen(eq=False)
 class VendorSession:
@@ -179,34 +202,11 @@ class VendorSession:
         """Under which the access token for `region` is kept: one key for all certificates that have the same login."""
         key = self._keys.get(region)
         if key is None:
-            login = self._identify(region)
+            login = login_digest(self.vendor.plugin, region)
             own = (self.certificate_id, f"{self.serial}/{region}")
             key = self._keys[region] = own if login is None else ("", login)
             self.access.join(self.certificate_id, key)
         return key
-
-    def _identify(self, region: str) -> str | None:
-        """A digest of the login: the plug-in's class, its secrets, and the first request that it logs in with at the
-        time 0. None: there is no login, or it makes no request, or the plug-in fails at it, or its settings are not
-        separable from its secrets."""
-        plugin = self.vendor.plugin
-        kind = type(plugin)
-        try:
-            exchange = guarded(plugin.login, region, 0.0) if attrs.has(kind) else None
-            if exchange is None:
-                return None
-            try:
-                request = guarded(next, exchange)
-            finally:
-                guarded(exchange.close)
-            if request is None:
-                return None
-            first = (request.method, request.url, sorted(request.headers.items()), request.content)
-            secrets = [secret.reveal() for secret in secrets_of(plugin)]
-            text = repr((kind.__module__, kind.__qualname__, secrets, first)).encode("utf-8", "backslashreplace")
-        except Exception:  # `StopIteration`: no request. Of all else the login itself reports what is wrong
-            return None
-        return hashlib.sha256(text).hexdigest()
 
     def held(self, region: str) -> HeldToken | WithoutLogin | None:
         """The access token for `region`, where there is one and nothing has to be done for it; or that none is
