@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-GROUPS = {"A": 13, "Q": 6, "B": 13, "C": 10, "O": 10, "N": 18, "H": 15, "X": 10, "R": 9}
+GROUPS = {"A": 13, "Q": 6, "B": 13, "C": 10, "O": 10, "N": 18, "H": 15, "X": 10, "R": 9, "T": 10}
 """Number of ids in each group."""
 ELSEWHERE = {"B8"}
 """A broadcast across a crash of the process: nothing of it is stored yet."""

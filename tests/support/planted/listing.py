@@ -12,6 +12,7 @@ from planted import (
     batch_sources,
     batches,
     contract_sources,
+    devices_sources,
     engine_sources,
     host_sources,
     kinds,
@@ -50,6 +51,7 @@ SOURCE_PLANTS = [
     *asking_sources.PLANTS,
     *record_sources.PLANTS,
     *host_sources.PLANTS,
+    *devices_sources.PLANTS,
     *abilities_sources.PLANTS,
 ]
 

@@ -13,8 +13,8 @@ PLANTS = [
     SourcePlant(
         "a clock that is off is not measured",
         "pushgateway/engine/session/vendor_session.py",
-        "                refused.offset = offset\n",
-        "                pass\n",
+        "            refused.offset = offset\n",
+        "            pass\n",
         "tests/engine/test_vendor_session.py::test_a_wrong_clock_is_measured_by_the_reply[headers0-300.0]",
     ),
     SourcePlant(
@@ -41,8 +41,8 @@ PLANTS = [
     SourcePlant(
         "an exchange is left open",
         "pushgateway/engine/session/vendor_session.py",
-        "        finally:\n            guarded(exchange.close)",
-        "        finally:\n            pass",
+        "is_corrected=is_corrected) from None\n        finally:\n            guarded(exchange.close)",
+        "is_corrected=is_corrected) from None\n        finally:\n            pass",
         "tests/engine/test_vendor_session.py::test_an_exchange_is_closed_when_its_caller_is_cancelled",
     ),
     SourcePlant(
