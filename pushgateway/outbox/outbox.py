@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
@@ -24,17 +24,18 @@ from pushgateway.model.checks import check_aware, check_seconds
 from pushgateway.model.errors import FieldError, StoreFull
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Owner, Push, PushToken
+from pushgateway.model.push import Owner, Push, PushToken, as_owner_id
 from pushgateway.model.secret import safe_repr
 from pushgateway.outbox.content import decode_context, decode_outcome, encode_context, encode_push, owner_of
-from pushgateway.outbox.store import Counts, Entry, IdsTaken, Store, StoredResult, Whose, Withdrawn
+from pushgateway.outbox.store import Counts, Entry, IdsTaken, Store, StoredResult, Transactional, Whose, Withdrawn
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 TURN: Final = 500
 """Pushes encoded before the event loop gets a turn."""
 HANDED_OVER: Final = 60.0
 """Seconds for handing over results; after them they are handed over again."""
-LONGEST_ID: Final = 255
-"""Bytes of a dedupe id and of a certificate id, at most."""
 
 
 class OutboxFull(StoreFull):
@@ -152,7 +153,12 @@ class Outbox:
         Raises `IdConflict`, `OutboxFull` and `FieldError`: then nothing was stored; `StoreError`: usually nothing was
         stored.
         """
-        entries = await self._entries(pushes, not_before, expires)
+        encoding = self._encoding(await self.now(), not_before, expires)
+        entries = []
+        for place, push in enumerate(pushes):
+            if place % TURN == TURN - 1:
+                await asyncio.sleep(0)
+            entries.append(encoding.entry(as_push(push, place)))
         if entries:
             try:
                 await self.store.put(entries)
@@ -162,6 +168,31 @@ class Outbox:
                 raise OutboxFull(str(full)) from None
             for listener in list(self._listeners):
                 listener()
+        return [entry.dedupe_id for entry in entries]
+
+    def put_within(
+        self,
+        connection: Connection,
+        pushes: Iterable[Push],
+        *,
+        not_before: datetime | None = None,
+        expires: datetime | None = None,
+    ) -> list[str]:
+        """`put` within a transaction of yours, so that a message and its pushes are stored together or not at all.
+
+        `connection`: one of SQLAlchemy to the database of the outbox, such as `session.connection()`. You commit; then
+        the pushes are durable, and a worker finds them within its `poll` seconds. It blocks: call it in the thread that
+        has the connection. Open the outbox once before, so that its table is there. Raises `FieldError` if the store is
+        no SQL server, `IdConflict`, and what the database raises, after which you roll back.
+        """
+        if not isinstance(self.store, Transactional):
+            raise FieldError("Outbox.store", f"{type(self.store).__name__} cannot put within a transaction of yours")
+        encoding = self._encoding(self.store.time_of(connection), not_before, expires)
+        entries = [encoding.entry(as_push(push, place)) for place, push in enumerate(pushes)]
+        try:
+            self.store.put_within(connection, entries)
+        except IdsTaken as taken:
+            raise IdConflict(taken.dedupe_ids) from None
         return [entry.dedupe_id for entry in entries]
 
     async def withdraw(
@@ -245,25 +276,16 @@ class Outbox:
 
     # Entries
 
-    async def _entries(
-        self, pushes: Iterable[Push], not_before: datetime | None, expires: datetime | None
-    ) -> list[Entry]:
+    def _encoding(self, now: float, not_before: datetime | None, expires: datetime | None) -> _Encoding:
         check_aware("put", "not_before", not_before)
         check_aware("put", "expires", expires)
-        now = await self.now()
         due = now if not_before is None else max(now, not_before.timestamp())
         end = None if expires is None else expires.timestamp()
         if end is not None and end <= due:
             raise FieldError("put.expires", "must be in the future and later than not_before")
         if self._ids is None:
             self._ids = Ids(self.rng)
-        encoding = _Encoding(self._ids, now, due, end, self.rng.getrandbits(62))
-        entries = []
-        for place, push in enumerate(pushes):
-            if place % TURN == TURN - 1:
-                await asyncio.sleep(0)
-            entries.append(encoding.entry(as_push(push, place)))
-        return entries
+        return _Encoding(self._ids, now, due, end, self.rng.getrandbits(62))
 
     def __repr__(self) -> str:
         return f"Outbox({self.store!r})"
@@ -286,11 +308,11 @@ class _Encoding:
         dedupe_id, digest = push.dedupe_id, None
         if dedupe_id or note.dedupe_id:
             dedupe_id = dedupe_id or self._ids.make(token, note)
-            _check_id("Push.dedupe_id", dedupe_id)
+            as_owner_id("Push.dedupe_id", dedupe_id)
             digest = _digest(push, self._content)
         else:
             dedupe_id = self._ids.make(token, note)
-        _check_id("certificate_id", token.certificate_id)
+        as_owner_id("certificate_id", token.certificate_id)
         now, due, expires, lot = self._times
         owner = push.owner
         return Entry(
@@ -310,18 +332,6 @@ class _Encoding:
             generation=0 if owner is None else owner.generation,
             digest=digest,
         )
-
-
-def _check_id(field: str, text: str) -> None:
-    """Raise `FieldError` for an id that not every store can keep as a key."""
-    if text.isascii() and text.isprintable() and len(text) <= LONGEST_ID:
-        return
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise FieldError(field, "holds half of a surrogate pair, which no encoding can carry") from None
-    if size > LONGEST_ID or "\0" in text:
-        raise FieldError(field, f"must have at most {LONGEST_ID} bytes in UTF-8, and no NUL")
 
 
 def _digest(push: Push, content: bytes) -> bytes:

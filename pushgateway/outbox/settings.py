@@ -71,11 +71,17 @@ SECRET: Final = ("url", "webhook_secret")
 """Keys whose value may have a source (`env:` or `file:`)."""
 
 
+_KINDS: Final = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
+
+
 def check_url(field: str, url: object) -> None:
     """Raise `FieldError` unless the URL names a kind of store that there is."""
-    if not isinstance(url, str) or not url.startswith("sqlite:///"):
-        raise FieldError(field, "must be sqlite:///file")
-    sqlite_path(field, url, Path())
+    kind = url.partition(":")[0] if isinstance(url, str) else ""
+    if kind not in _KINDS or not isinstance(url, str):
+        del url, kind  # it may hold a password, and a crash reporter stores the variables of this frame
+        raise FieldError(field, "must be sqlite:///file, postgresql://user:password@host/name or mysql://…")
+    if kind == "sqlite":
+        sqlite_path(field, url, Path())
 
 
 @safe_repr
@@ -93,6 +99,8 @@ class OutboxSettings:
         check_lease("outbox.lease", self.values.get("lease", 120.0), self.values.get("timeout", 30.0))
         if len(self._of(_WEBHOOK)) == 1:
             raise FieldError("outbox.webhook_url", "needs webhook_secret, and the other way round")
+        if not self.url.startswith("sqlite:") and (only := self._of(_STORE)):
+            raise FieldError(f"outbox.{next(iter(only))}", "is for SQLite only")
         if "results" in self.values and "webhook_url" in self.values:
             raise FieldError("outbox.results", "leave it out: results go to webhook_url")
 
@@ -101,7 +109,11 @@ class OutboxSettings:
 
     def store(self) -> Store:
         """A store of its own; nothing is opened yet."""
-        return SQLiteStore(sqlite_path("outbox.url", self.url, self.folder), **self._of(_STORE))
+        if self.url.startswith("sqlite:"):
+            return SQLiteStore(sqlite_path("outbox.url", self.url, self.folder), **self._of(_STORE))
+        from pushgateway.outbox.sql import SqlStore
+
+        return SqlStore(self.url, field="outbox.url")
 
     def outbox(self) -> Outbox:
         """An outbox with a store of its own."""

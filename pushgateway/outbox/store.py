@@ -1,7 +1,7 @@
 """The port of an outbox: what a store must do, and the values that pass through it.
 
 A store keeps entries (pushes that wait) and results (outcomes that nobody has taken yet). It decides nothing: what an
-outcome means is decided in `verdicts`, who sends in `worker`. Adapters: `sqlite`, `sql`, `redis`. All times are epoch
+outcome means is decided in `verdicts`, who sends in `worker`. Adapters: `sqlite`, `sql`. All times are epoch
 seconds. An entry goes through these states:
 
     waiting ──lease──> leased ──settle──> done ──take──> (forgotten, or only its id is remembered)
@@ -14,11 +14,14 @@ Nothing here has a `repr` with a token or a content.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import attrs
 
 from pushgateway.model.secret import safe_repr
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SUSPECT: Final = 1
 """An entry is a suspect if this many leases had been lost when it was leased last, and that lease was lost too: its
@@ -288,6 +291,17 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """A store that can put within a transaction of the host."""
+
+    def time_of(self, connection: Connection) -> float:
+        """The store's own time, asked for on this connection."""
+
+    def put_within(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """`Store.put` in the transaction of this connection."""
 
 
 def by_priority(ask: Ask, certificate_id: str, due: Callable[[int, int], Sequence[Any]]) -> list[Any]:

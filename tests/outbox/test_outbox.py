@@ -112,6 +112,7 @@ def test_an_end_after_the_beginning_is_taken(tmp_path: Path) -> None:
         (push("b", dedupe_id="x" * 256), r"Push\.dedupe_id"),
         (push("b", dedupe_id="é" * 128), r"Push\.dedupe_id"),
         (push("b", dedupe_id="a\0"), r"Push\.dedupe_id"),
+        (push("b", dedupe_id="a "), r"Push\.dedupe_id"),
         (push("b", dedupe_id="\ud800"), r"Push\.dedupe_id"),
         (Push(PushToken("x" * 256, "b"), NOTE), "certificate_id"),
     ],
@@ -198,6 +199,17 @@ def test_many_pushes_yield_to_the_event_loop(tmp_path: Path) -> None:
         return turns
 
     assert run(tmp_path, scene) >= 5
+
+
+def test_putting_within_a_transaction_needs_an_sql_server(tmp_path: Path) -> None:
+    """A store that has its own connection only says so."""
+
+    async def scene(outbox: Outbox) -> str:
+        with pytest.raises(FieldError) as error:
+            outbox.put_within(None, [push("a")])  # type: ignore[arg-type]
+        return str(error.value)
+
+    assert run(tmp_path, scene) == "Outbox.store: SQLiteStore cannot put within a transaction of yours"
 
 
 def test_an_empty_call(tmp_path: Path) -> None:

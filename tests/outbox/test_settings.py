@@ -98,10 +98,17 @@ def test_without_a_table_nothing_is_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ["outbox.url: must be sqlite:///file"]),
-        (f"url = '{CANARY}'", ["outbox.url: must be sqlite:///file"]),
+        ("", ["outbox.url: must be sqlite:///file, postgresql://user:password@host/name or mysql://…"]),
+        (
+            f"url = '{CANARY}'",
+            ["outbox.url: must be sqlite:///file, postgresql://user:password@host/name or mysql://…"],
+        ),
         ("url = 'sqlite:///'", ["outbox.url: must be sqlite:///file or, for an absolute path, sqlite:////folder/file"]),
         ("url = 'env:MISSING'", ["outbox.url: the environment variable MISSING is not set"]),
+        (
+            f"url = 'mysql://root:{CANARY}@127.0.0.1/push'\nmax_bytes = 5",
+            ["outbox.max_bytes: is for SQLite only"],
+        ),
         (
             "url = 'sqlite:///a'\nlease = 59",
             ["outbox.lease: must be at least twice the timeout"],

@@ -1,0 +1,117 @@
+"""The outbox in PostgreSQL, MySQL or MariaDB: for several machines, and for putting within a transaction of the host.
+
+Workers share the table by `SKIP LOCKED` (MySQL from 8.0, MariaDB from 10.6). All times are the server's. The tables
+are in `migrations`. Needs the extra `sql`; imported when it is used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, CursorResult, TextClause, text
+
+from pushgateway.databases.sql import SqlDatabase
+from pushgateway.model.errors import FieldError
+from pushgateway.model.secret import safe_repr
+from pushgateway.outbox.store import Entry
+from pushgateway.outbox.tables import Executor, TableStore, parameters, put
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CLOCK_LASTS: Final = 60.0
+"""Seconds after which the server is asked for its time again."""
+_NOW: Final = {
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
+    "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
+}
+
+
+@safe_repr
+class SqlStore(TableStore):
+    """The store of an outbox in an SQL server; see `pushgateway.outbox.store.Store` for its methods."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        threads: int = 4,
+        timeout: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        field: str = "url",
+    ) -> None:
+        """`url`: `postgresql://user:password@host/name` or `mysql://…`; see `SqlDatabase` for it, `threads` and
+        `timeout`. `monotonic` is for tests. Raises `FieldError` and `ConfigError`."""
+        if isinstance(url, str) and url.startswith("sqlite"):
+            raise FieldError(field, "an SQLite file is for SQLiteStore")
+        self._database = SqlDatabase(
+            url,
+            part="outbox",
+            migrations=files("pushgateway.outbox") / "migrations",
+            application_id=0,
+            threads=threads,
+            timeout=timeout,
+            field=field,
+        )
+        self._monotonic = monotonic
+        self._clock = (0.0, float("-inf"))
+        """The server's time minus the time of `monotonic`, and until when that is used."""
+
+    async def open(self) -> None:
+        await self._database.open()
+
+    async def now(self) -> float | None:
+        offset, until = self._clock
+        before = self._monotonic()
+        if before >= until:
+            there = await self._database.run(self.time_of, reads=True)
+            after = self._monotonic()
+            offset = there - (before + after) / 2
+            self._clock = (offset, after + CLOCK_LASTS)
+        return self._monotonic() + offset
+
+    def time_of(self, connection: Connection) -> float:
+        """The server's time, asked for on this connection."""
+        return float(connection.execute(text(_NOW[self._database.dialect])).scalar_one())
+
+    def put_within(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """`put` in the transaction of this connection. It blocks. Raises what the database raises."""
+        put(_Executor(connection), entries)
+
+    async def aclose(self) -> None:
+        await self._database.aclose()
+
+    async def _run(self, work: Callable[Concatenate[Executor, P], T], *values: P.args, **named: P.kwargs) -> T:
+        return await self._database.run(lambda connection: work(_Executor(connection), *values, **named))
+
+    def __repr__(self) -> str:
+        return f"SqlStore({self._database.name!r})"
+
+
+class _Executor:
+    """See `tables.Executor`."""
+
+    lock = "FOR UPDATE SKIP LOCKED"
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Mapping[str, Any]) -> CursorResult[Any]:
+        return self._connection.execute(_prepared(statement), dict(values))
+
+    def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        if not rows:
+            return 0
+        names = parameters(statement)
+        return self._connection.execute(
+            _prepared(statement), [dict(zip(names, row, strict=True)) for row in rows]
+        ).rowcount
+
+
+@cache
+def _prepared(statement: str) -> TextClause:
+    return text(statement)
