@@ -27,7 +27,8 @@ the server's access log has `/push/7005/hidden`. A proxy in front that logs path
 | 405 | not a POST |
 | 408 | the body did not come in time |
 | 413 | the body is too large; no more of it was read |
-| 503 | the host is overloaded, too slow, failed or closed, has no gateway yet, or perhaps a wrong key: post it again |
+| 503 | the host is overloaded, too slow, failed or closed, or has no gateway yet or a wrong key; post it again |
+| 503 | another process stores these receipts just now; post it again |
 """
 
 from __future__ import annotations
