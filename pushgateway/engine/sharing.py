@@ -19,7 +19,7 @@ import math
 import os
 import platform
 import random
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
@@ -47,6 +47,8 @@ HEADROOM, GROWTH = 1.1, 2.0
 """A process asks for so many times what it has sent, so that a rising load is not held back between two exchanges; the
 second figure where it was held back for more than `SOON`, because who sends one after the other never has many that
 wait."""
+AT_ONCE = 250
+"""Endpoints in one call: a store does one call after the other, and nobody should wait for a long one."""
 LEAST = 0.01
 """The share of a rate that a process may send in any case: one push, which asks for more."""
 
@@ -310,8 +312,16 @@ class Sharing:
         return SOON if lacks else PERIOD if self._active else IDLE_PERIOD
 
     async def _ask(self) -> tuple[bool, bool]:
-        now, asking = self._loop.time(), list(self._active)
-        self._asked_at = now
+        """Ask for the portions of all that send. Returns what `EndpointShare.take` does, of any of them."""
+        active = list(self._active)
+        lacks = exceeds = False
+        for start in range(0, max(1, len(active)), AT_ONCE):
+            lacking, exceeding = await self._ask_for(active[start : start + AT_ONCE])
+            lacks, exceeds = lacks or lacking, exceeds or exceeding
+        return lacks, exceeds
+
+    async def _ask_for(self, asking: Sequence[EndpointShare]) -> tuple[bool, bool]:
+        self._asked_at = now = self._loop.time()
         wishes = [share.wishes(now) for share in asking]
         flat = [wish for its in wishes for wish in its]
         known = self._version

@@ -49,6 +49,11 @@ class _Login:
     owner: str = ""
     held_until: float = 0.0
 
+    def is_of_use(self, now: float) -> bool:
+        """Whether something in it has not ended yet."""
+        ends = [one.ends for one in (self.token, self.failure) if one is not None]
+        return max([self.held_until, *ends]) > now
+
 
 @safe_repr
 @attrs.frozen
@@ -147,7 +152,10 @@ class MemoryState:
     async def begin_login(self, key: str, owner: str, *, mark: str, hold: float) -> LoginTurn:
         """See `SharedState`."""
         with self._lock:
-            now, login = self._clock(), self._logins.setdefault(key, _Login())
+            now, login = self._clock(), self._logins.get(key)
+            if login is None:
+                self._logins = {one: its for one, its in self._logins.items() if its.is_of_use(now)}
+                login = self._logins[key] = _Login()
             turn = _turn(login, now, mark)
             if turn.kind == "yours":
                 login.owner, login.held_until = owner, now + hold

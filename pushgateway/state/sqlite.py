@@ -73,7 +73,8 @@ class SqliteState:
 
         def work(connection: sqlite3.Connection) -> Exchanged:
             now = self._clock()
-            connection.execute("DELETE FROM processes WHERE NOT (ends > ? AND since <= ?)", (now, now))
+            for table in ("processes", "portions"):
+                connection.execute(f"DELETE FROM {table} WHERE NOT (ends > ? AND since <= ?)", (now, now))  # noqa: S608
             row = (owner, now, now + hold)
             connection.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?)", row)
             (processes,) = connection.execute("SELECT count(*) FROM processes").fetchone()
@@ -140,6 +141,7 @@ class SqliteState:
             if not _has_turn(connection, key, owner, now):
                 return
             connection.execute("DELETE FROM logins WHERE key = ? AND kind IN ('busy', 'failed')", (key,))
+            connection.execute("DELETE FROM logins WHERE ends <= ?", (now,))
             kind = "token" if result.mark else "failed"
             _store(connection, key, kind, ("", result.mark, result.text, now, now + result.seconds))
 
@@ -211,7 +213,6 @@ class SqliteState:
 def _grant(connection: sqlite3.Connection, owner: str, wish: Wish, now: float, hold: float) -> Portion:
     own = (wish.key, owner)
     connection.execute("DELETE FROM portions WHERE key = ? AND owner = ?", own)
-    connection.execute("DELETE FROM portions WHERE key = ? AND NOT (ends > ? AND since <= ?)", (wish.key, now, now))
     others = connection.execute("SELECT demand, portion FROM portions WHERE key = ?", (wish.key,)).fetchall()
     granted = max(0.0, min(wish.portion, wish.rate - sum(portion for _, portion in others)))
     if wish.demand > 0:

@@ -4,6 +4,7 @@ Virtual time: each gateway is what a process of its own would be, and the store 
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 from shared_gateways import TimedServer, UnsteadyState, closed, now, processes, pushed, unsteady
 from toy_vendor import certificate, note
 
-from pushgateway import Audience, Certificate, Gateway, PushToken, Reason
+from pushgateway import Audience, Certificate, Gateway, Outcome, PushToken, Reason, Status
 from pushgateway.engine.flow_control.portions import fair_portion
 from pushgateway.observe.events import Event, QuotaLatched, QuotaReleased, SharedStateChanged
-from pushgateway.state import MemoryState
+from pushgateway.state import Contents, MemoryState
 from pushgateway.testing.virtual_time import run_virtual
 
 RATE = 200.0
@@ -323,3 +324,117 @@ def test_a_broadcast_in_parts_gets_its_share() -> None:
 
     assert sum(map(len, server.sent_to)) == 400  # 300 tokens, and the id of the content with each three of them
     assert took == pytest.approx(300 / (RATE / 2), abs=1.0)
+
+
+@pytest.mark.parametrize("rate", [2.0, 20.0])
+def test_a_low_rate_is_shared_too(rate: float) -> None:
+    """At two pushes a second for four processes, each sends one every two seconds; nobody stands still."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, _: UnsteadyState) -> None:
+        for number, gate in enumerate(gateways):
+            pushed(gate, 400, title=f"p{number}", timeout=1000.0)
+        await asyncio.sleep(42)
+
+    given = Certificate(1, "toy", {"secret": "s3cret"}, pushes_per_second=rate)
+    _, server = shared_run(4, program, given)
+
+    assert server.rate(2, 42) == pytest.approx(rate, rel=0.05)
+    for number in range(4):
+        assert server.rate(2, 42, f"p{number}") == pytest.approx(rate / 4, rel=0.1)
+
+
+def test_a_rate_of_requests_is_shared_too() -> None:
+    """At a vendor that counts requests, full batches of all processes together keep to its figure."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, _: UnsteadyState) -> tuple[int, int]:
+        for number, gate in enumerate(gateways):
+            pushed(gate, 20_000, title=f"p{number}", timeout=1000.0)
+        await asyncio.sleep(1)
+        before = server.calls["push"]
+        await asyncio.sleep(20)
+        return before, server.calls["push"]
+
+    given = Certificate(1, "toy", {"secret": "s3cret", "size": 10}, requests_per_second=40.0)
+    (before, after), server = shared_run(4, program, given)
+
+    assert (after - before) / 20 == pytest.approx(40.0, rel=0.03)
+    assert server.rate(1, 21) == pytest.approx(400.0, rel=0.03)
+
+
+def test_more_certificates_than_one_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty-five certificates send at the same moment in both processes, ten in each call to the store: each
+    certificate keeps to its rate. (A call takes 250.)"""
+    monkeypatch.setattr("pushgateway.engine.sharing.AT_ONCE", 10)
+    number, rate = 25, 10.0
+
+    async def main() -> TimedServer:
+        server, state = TimedServer(), unsteady()
+        given = [Certificate(key, "toy", {"secret": f"s{key}"}, pushes_per_second=rate) for key in range(1, number + 1)]
+        gateways = processes(2, server, state, *given)
+        for gate in gateways:
+            for key in range(1, number + 1):
+                pushed(gate, 60, title=f"c{key}", key=key)
+        await asyncio.sleep(6)
+        await closed(gateways)
+        return server
+
+    server = run_virtual(main())
+
+    assert [server.rate(1, 6, f"c{key}") for key in range(1, number + 1)] == pytest.approx([rate] * number, rel=0.1)
+
+
+def test_the_later_end_of_a_quota_holds_here_too() -> None:
+    """This process knows that a quota is closed for a while, and learns that it is for longer: no second event."""
+    events: list[Event] = []
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[float | None]:
+        await gateways[0].send(PushToken(1, "a"), note())
+        server.codes["used-up"] = "7"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(1)
+        (key,) = (await state.inner.contents()).closed
+        first = (await gateways[0].send(PushToken(1, "b"), note())).retry_after
+        await state.inner.close_quota(key, 80_000.0)
+        await asyncio.sleep(1)
+        return [first, (await gateways[0].send(PushToken(1, "b"), note())).retry_after]
+
+    (first, second), _ = shared_run(1, program, observer=events.append)
+
+    assert first < 70_000 < second
+    assert sum(isinstance(event, QuotaLatched) for event in events) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hostile_minutes_of_the_store_cost_nothing(seed: int) -> None:
+    """For ten minutes the store fails, hangs, is slow or loses everything at random moments, and processes come and go:
+    every push is accepted, never more is sent than the rate and what a process may send that was just there, there is
+    at most one login a minute at a vendor where the last one wins, and in the end the store holds nothing."""
+    rng = random.Random(seed)
+    begun: list[Awaitable[list[Outcome]]] = []
+
+    async def main() -> tuple[list[Outcome], TimedServer, Contents]:
+        server, state = TimedServer(), unsteady()
+        gateways = processes(4, server, state, LIMITED, timeout=200.0)
+        await asyncio.gather(*(gate.send(PushToken(1, "first"), note()) for gate in gateways))
+        while now() < 600:
+            trouble = rng.choice(["fails", "hangs", "slow", "empty", "none", "none", "none"])
+            state.failure = ConnectionError() if trouble == "fails" else None
+            state.delay = {"hangs": 60.0, "slow": 0.3}.get(trouble, 0.001)
+            if trouble == "empty":
+                state.inner = MemoryState(asyncio.get_running_loop().time)
+            for place in range(4):
+                if rng.random() < 0.5:
+                    begun.append(pushed(gateways[place], rng.randrange(1, 400), title=f"p{len(begun)}"))
+            await asyncio.sleep(rng.uniform(1, 20))
+        state.failure, state.delay = None, 0.001
+        outcomes = [outcome for its in await asyncio.gather(*begun) for outcome in its]
+        await asyncio.sleep(6)
+        await closed(gateways)
+        return outcomes, server, await state.inner.contents()
+
+    outcomes, server, left = run_virtual(main(), seed=seed)
+
+    assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}
+    assert server.calls["login"] == 1
+    assert max(server.rate(second, second + 5) for second in range(1, 600)) <= 1.25 * RATE
+    assert (left.processes, left.portions) == ({}, {})

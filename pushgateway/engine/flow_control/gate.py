@@ -265,13 +265,15 @@ class Gate:
         return self._pushes, self._requests
 
     def close(self, now: float, quota: str, seconds: float) -> None:
-        """Another process has learned that a quota is closed for so long; `SAVED_CONTENTS` for that of saved
-        contents."""
+        """Another process has learned that a quota is closed for so long; `SAVED_CONTENTS` for that of saved contents.
+        Of two ends the later one holds."""
         saving = quota == SAVED_CONTENTS
         quotas, key = (self._saving, "") if saving else (self._quotas, quota)
-        if quotas.seconds_left(key, now, self._clock()) > 0:
+        wall = self._clock()
+        left = quotas.seconds_left(key, now, wall)
+        seconds = quotas.close(key, now, wall, max(left, seconds))
+        if left > 0:
             return
-        seconds = quotas.close(key, now, self._clock(), seconds)
         self._update_may_refuse()
         self._emitter.emit(QuotaLatched(**self._labels, quota=quota, seconds=seconds, pushes=0))
 
