@@ -123,12 +123,13 @@ class SqlDatabase:
     async def run(self, work: Work[T], *, reads: bool = False, timeout: float | None = None) -> T:  # noqa: ASYNC109
         """Do `work` in a transaction, and return its result when it is committed.
 
-        `reads`: it changes nothing. `timeout`: seconds for all of it; None: only the limits of each statement hold.
-        `work` runs in another thread, must not begin or end transactions, and may be run again if the database has
-        undone its first run. An exception of `work` itself undoes it and is raised here; those of the database and of
-        SQLAlchemy become `StoreError`, whose text quotes nothing of what was stored, and `StoreFull`. After a
-        `StoreError` a change is usually not made; if the connection broke during the commit, or the time was over, it
-        may be. Cancelling this call does not stop a work that has begun.
+        `reads`: it changes nothing, and each of its statements is a transaction of its own. `timeout`: seconds for all
+        of it; None: only the limits of each statement hold. `work` runs in another thread, must not begin or end
+        transactions, and may be run again if the database has undone its first run. An exception of `work` itself
+        undoes it and is raised here; those of the database and of SQLAlchemy become `StoreError`, whose text quotes
+        nothing of what was stored, and `StoreFull`. After a `StoreError` a change is usually not made; if the
+        connection broke during the commit, or the time was over, it may be. Cancelling this call does not stop a work
+        that has begun.
         """
         if self._closed:
             raise StoreError(f"{self.name}: the database is closed")
@@ -328,9 +329,9 @@ def _sqlite_engine(file: Database, threads: int, timeout: float) -> Engine:
 
 
 def _begin(connection: Connection) -> None:
-    # At once, because a transaction that first reads and then writes may find that it cannot.
-    reads = connection.get_execution_options().get(_READS, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    # A write lock at once, because a transaction that first reads and then writes may find that it cannot.
+    if not connection.get_execution_options().get(_READS, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _server_engine(url: URL, dialect: Dialect, threads: int, timeout: float) -> Engine:

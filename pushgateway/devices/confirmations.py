@@ -22,8 +22,6 @@ GOOD_FOR: Final = 0.25
 MARGIN: Final = 0.05
 """Seconds that `unbind` waits beyond that: a thread may be held between the last look at the clock and the first
 byte."""
-AT_ONCE: Final = 2
-"""Queries under way at the same time; what is asked meanwhile is asked together in the next one."""
 
 
 class _Question:
@@ -50,7 +48,7 @@ class Confirmations:
         self._holding = holding
         self._is_shared = is_shared
         self._waiting: _Question | None = None
-        self._queries: set[asyncio.Task[None]] = set()
+        self._query: asyncio.Task[None] | None = None  # under way: what is asked meanwhile is asked in the next one
         self._counting: deque[tuple[float, AbstractSet[int]]] = deque()  # answers that still count, the oldest first
 
     async def confirm(self, bindings: Iterable[int]) -> Confirmation:
@@ -58,7 +56,7 @@ class Confirmations:
         if self._waiting is None:
             loop = asyncio.get_running_loop()
             self._waiting = _Question(loop)
-            if len(self._queries) < AT_ONCE:
+            if self._query is None:
                 loop.call_soon(self._send)  # with what else is asked in this turn of the loop
         question = self._waiting
         question.bindings.update(bindings)
@@ -67,12 +65,11 @@ class Confirmations:
     def _send(self) -> None:
         question, self._waiting = self._waiting, None
         if question is not None:
-            query = asyncio.get_running_loop().create_task(self._ask(question))
-            self._queries.add(query)
-            query.add_done_callback(self._ended)
+            self._query = asyncio.get_running_loop().create_task(self._ask(question))
+            self._query.add_done_callback(self._ended)
 
     def _ended(self, query: asyncio.Task[None]) -> None:
-        self._queries.discard(query)
+        self._query = None
         if not query.get_loop().is_closed():
             self._send()
 
@@ -107,7 +104,7 @@ class Confirmations:
             await asyncio.sleep(until - now + MARGIN)
 
     async def aclose(self) -> None:
-        """Cancel the queries under way."""
-        for query in self._queries:
-            query.cancel()
-        await asyncio.gather(*self._queries, return_exceptions=True)
+        """Cancel the query under way."""
+        if self._query is not None:
+            self._query.cancel()
+            await asyncio.wait([self._query])

@@ -142,11 +142,13 @@ class SqlDevices:
         """See `DeviceStore`."""
 
         def work(connection: Connection) -> set[int]:
-            return {
-                number
-                for some in _chunks(bindings, AT_ONCE)
-                for number in connection.execute(select(ROWS.c.id).where(ROWS.c.id.in_(some))).scalars()
-            }
+            found: set[int] = set()
+            for some in _chunks(bindings, AT_ONCE):
+                # Numbers within the text: as parameters they would take five times as long, before every request.
+                numbers = ", ".join([f"{int(number)}" for number in some])
+                rows = connection.exec_driver_sql(f"SELECT id FROM {ROWS.name} WHERE id IN ({numbers})")  # noqa: S608
+                found.update(rows.scalars())
+            return found
 
         return await self._database.run(work, reads=True)
 
