@@ -24,6 +24,7 @@ from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     CallDone,
+    DevicesChanged,
     Event,
     LoginDone,
     OutcomeGiven,
@@ -33,8 +34,10 @@ from pushgateway.observe.events import (
     ReceiptsReceived,
     Reloaded,
     RequestDone,
+    RetiringChanged,
     SharedStateChanged,
     Shed,
+    TokensRetired,
 )
 
 Attributes: TypeAlias = dict[str, str | int]
@@ -72,6 +75,8 @@ class OpenTelemetryObserver:
     - `pushgateway.logins`, `pushgateway.pushes.shed`
     - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: the current number
     - `pushgateway.shared_state.gone`, without attributes: 1 if the store that several processes share does not answer
+    - `pushgateway.devices.gone`, without attributes: 1 if the database of the devices cannot be used
+    - `pushgateway.tokens.retired`, `pushgateway.retiring.stopped` (1 if so): dead tokens that the devices unbound
     - `pushgateway.rate.limit`: what a certificate may send in a second; missing if there is no limit
 
     Outcomes are counted here and reported when metrics are collected, because a counter of the SDK costs more than a
@@ -115,6 +120,9 @@ class OpenTelemetryObserver:
             Shed: self._shed,
             ReceiptsReceived: self._receipts_received,
             SharedStateChanged: lambda event: self._gone.add(-1 if event.available else 1),
+            DevicesChanged: lambda event: self._devices_gone.add(-1 if event.available else 1),
+            TokensRetired: lambda event: self._retired.add(event.count, _of(event)),
+            RetiringChanged: lambda event: self._stopped.add(1 if event.stopped else -1, _of(event)),
             Reloaded: self._reload,
         }
 
@@ -161,6 +169,11 @@ class OpenTelemetryObserver:
         self._breakers = meter.create_up_down_counter("pushgateway.breakers.open", "{breaker}", "Breakers not closed.")
         self._latches = meter.create_up_down_counter("pushgateway.quotas.latched", "{quota}", "Quotas used up.")
         self._gone = meter.create_up_down_counter("pushgateway.shared_state.gone", "{store}", "Shared state gone.")
+        self._devices_gone = meter.create_up_down_counter("pushgateway.devices.gone", "{store}", "Devices gone.")
+        self._retired = meter.create_counter("pushgateway.tokens.retired", "{token}", "Dead tokens unbound.")
+        self._stopped = meter.create_up_down_counter(
+            "pushgateway.retiring.stopped", "{certificate}", "So many tokens are called dead that none is retired."
+        )
         meter.create_observable_gauge(
             "pushgateway.rate.limit", [self._collect_rates], "1/s", "What a lane may send in a second."
         )

@@ -41,6 +41,7 @@ from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     CallDone,
+    DevicesChanged,
     Event,
     LoginDone,
     OutcomeGiven,
@@ -49,8 +50,10 @@ from pushgateway.observe.events import (
     ReceiptsReceived,
     Reloaded,
     RequestDone,
+    RetiringChanged,
     SharedStateChanged,
     Shed,
+    TokensRetired,
 )
 
 __all__ = ["CONTENT_TYPE", "PrometheusObserver", "forget_ended", "metrics_page"]
@@ -80,6 +83,8 @@ class PrometheusObserver:
     - `pushgateway_logins_total{reason}`: "" if the vendor returned an access token
     - `pushgateway_breaker_open{region}`, `pushgateway_quota_latched{region,quota}`: 1 if so in any process
     - `pushgateway_shared_state_gone`, without labels: 1 if it does not answer some process
+    - `pushgateway_devices_gone`, without labels: 1 if some process cannot use their database
+    - `pushgateway_tokens_retired_total`, `pushgateway_retiring_stopped`: dead tokens that the devices unbound
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
@@ -108,6 +113,10 @@ class PrometheusObserver:
         self._latches = gauge("quota_latched", "1: the daily quota is used up", "region", "quota")
         text = "1: the store that several processes share does not answer"
         self._gone = Gauge("pushgateway_shared_state_gone", text, registry=registry, multiprocess_mode="livemax")
+        text = "1: the database of the devices cannot be used"
+        self._devices_gone = Gauge("pushgateway_devices_gone", text, registry=registry, multiprocess_mode="livemax")
+        self._retired = counter("tokens_retired", "Dead tokens that the devices unbound")
+        self._stopped = gauge("retiring_stopped", "1: so many tokens are called dead that none is retired")
         self._set: dict[str, set[tuple[Gauge, tuple[str, ...]]]] = {}
         self._known: dict[tuple[str, str], set[str]] = {}
         self._handlers: dict[type[Event], Callable[[Any, _Whose], None]] = {
@@ -128,6 +137,9 @@ class PrometheusObserver:
                 self._latches, whose, False, region=event.region, quota=event.quota
             ),
             SharedStateChanged: lambda event, _: self._gone.set(not event.available),
+            DevicesChanged: lambda event, _: self._devices_gone.set(not event.available),
+            TokensRetired: lambda event, whose: self._retired.labels(*whose).inc(event.count),
+            RetiringChanged: lambda event, whose: self._show(self._stopped, whose, event.stopped),
             Reloaded: self._reload,
         }
 

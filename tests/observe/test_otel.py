@@ -18,12 +18,15 @@ from pushgateway.model.receipt import ReceiptKind
 from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
+    DevicesChanged,
     QuotaLatched,
     QuotaReleased,
     RateChanged,
     ReceiptsReceived,
     Reloaded,
+    RetiringChanged,
     Shed,
+    TokensRetired,
 )
 from pushgateway.observe.otel import CODES, OpenTelemetryObserver
 
@@ -338,3 +341,23 @@ def test_receipts_are_counted_by_verdict_and_kind() -> None:
         frozenset({(verdict, "fresh"), (kind, "dropped")}): 1,
         frozenset({(verdict, "forged")}): 4,
     }
+
+
+def test_devices_are_counted() -> None:
+    """Tokens that were retired, and how many databases and certificates stand still now."""
+    backend = Backend()
+
+    for event in (
+        DevicesChanged(available=False),
+        TokensRetired(**OF, count=3),
+        TokensRetired(**OF, count=4),
+        RetiringChanged(**OF, stopped=True, dead=90, tried=100),
+    ):
+        backend.observer(event)
+    stopped = backend.values("pushgateway.retiring.stopped"), backend.values("pushgateway.devices.gone")
+    backend.observer(RetiringChanged(**OF, stopped=False, dead=1, tried=100))
+    backend.observer(DevicesChanged(available=True))
+
+    assert backend.values("pushgateway.tokens.retired") == {labels(): 7}
+    assert stopped == ({labels(): 1}, {labels(): 1})
+    assert backend.values("pushgateway.retiring.stopped") == backend.values("pushgateway.devices.gone") == {labels(): 0}

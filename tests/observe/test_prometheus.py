@@ -19,6 +19,7 @@ from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     CallDone,
+    DevicesChanged,
     Event,
     LoginDone,
     OutcomeGiven,
@@ -27,7 +28,9 @@ from pushgateway.observe.events import (
     ReceiptsReceived,
     Reloaded,
     RequestDone,
+    RetiringChanged,
     Shed,
+    TokensRetired,
 )
 from pushgateway.observe.prometheus import MOST_VALUES, PrometheusObserver, metrics_page
 
@@ -238,3 +241,23 @@ def test_a_latch_of_one_live_worker_is_shown(workers: Callable[[], Worker]) -> N
         pages.append(third.page())
 
     assert [page.get(latch) for page in pages] == [1, 1, None]
+
+
+def test_devices_are_shown() -> None:
+    """Tokens that were retired are counted by certificate; what stands still is 1 until it goes on."""
+    whose = {"certificate_id": "7005", "brand": "oppo"}
+    gone, stopped = DevicesChanged(available=False), RetiringChanged(**whose, stopped=True, dead=90, tried=100)
+    again, resumed = DevicesChanged(available=True), RetiringChanged(**whose, stopped=False, dead=1, tried=100)
+    retired = (TokensRetired(**whose, count=3), TokensRetired(**whose, count=4))
+
+    def gauge(*events: Event) -> float | None:
+        registry = CollectorRegistry()
+        observer = PrometheusObserver(registry)
+        for event in events:
+            observer(event)
+        return registry.get_sample_value("pushgateway_devices_gone")
+
+    assert shown(*retired)["tokens_retired_total{}"] == 7
+    assert shown(stopped)["retiring_stopped{}"] == 1
+    assert shown(stopped, resumed)["retiring_stopped{}"] == 0
+    assert (gauge(), gauge(gone), gauge(gone, again)) == (0, 1, 0)

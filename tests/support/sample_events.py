@@ -9,6 +9,7 @@ from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     CallDone,
+    DevicesChanged,
     Event,
     LoginDone,
     OutcomeGiven,
@@ -18,8 +19,10 @@ from pushgateway.observe.events import (
     ReceiptsReceived,
     Reloaded,
     RequestDone,
+    RetiringChanged,
     SharedStateChanged,
     Shed,
+    TokensRetired,
 )
 
 OF: dict[str, Any] = {"certificate_id": "7005", "brand": "oppo"}
@@ -82,5 +85,8 @@ def one_of_each() -> list[Event]:
             **OF, fresh=5, kinds=((ReceiptKind.ARRIVED, 3), (ReceiptKind.MUTED, 2)), duplicates=1, forged=2
         ),
         SharedStateChanged(available=False),
+        DevicesChanged(available=False),
+        TokensRetired(**OF, count=4),
+        RetiringChanged(**OF, stopped=True, dead=50, tried=120),
         Reloaded(added=("7005",), removed=("1", "2")),
     ]
