@@ -33,6 +33,8 @@ WAL_BYTES: Final = 64 * 1024 * 1024
 """Size to which the write-ahead log is cut after it has grown beyond it."""
 _RETRY: Final = 0.01
 """Seconds between two tries to change the journal mode, for which SQLite itself does not wait."""
+_CREATING: Final = threading.Lock()
+"""Held while a file may be created: another thread's connection must not be open before it is closed again."""
 _BROKEN: Final = frozenset(
     {
         *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN),
@@ -225,18 +227,30 @@ class Database:
         return connection
 
     def _make_private(self) -> None:
-        """Create the file if there is none. SQLite gives its other files the rights of this one."""
-        try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        except OSError as trouble:
-            raise StoreError(f"{self.path.name}: {trouble.strerror or 'cannot be opened'}") from None
-        try:
-            mode = os.fstat(handle).st_mode
+        """Create the file if there is none, for its owner only. SQLite gives its other files the rights of this one.
+
+        A file that is there is not opened: when a process closes a file, the system ends all locks that the process has
+        on it, those of SQLite's connections too, and another process that ends would remove the WAL that they use.
+        """
+        with _CREATING:
+            try:
+                mode = self._created()
+            except OSError as trouble:
+                raise StoreError(f"{self.path.name}: {trouble.strerror or 'cannot be opened'}") from None
             if not stat.S_ISREG(mode):
                 raise StoreError(f"{self.path.name}: is no regular file")
             if mode & 0o077:
                 with suppress(PermissionError):  # another owner's, who has given these rights
                     os.chmod(self.path, 0o600)
+
+    def _created(self) -> int:
+        """The mode of the file, which is created if it is not there."""
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except FileExistsError:
+            return os.stat(self.path).st_mode
+        try:
+            return os.fstat(handle).st_mode
         finally:
             os.close(handle)
 

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -294,6 +296,31 @@ def test_the_files_are_private(tmp_path: Path) -> None:
         return found
 
     assert asyncio.run(scene()) == [0o600, 0o600, 0o600]
+
+
+def test_a_second_connection_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
+    """When a process closes a file, the system ends all its locks on it. Without them another process that ends would
+    remove the WAL, and what is written afterwards would be in no file any more.
+    """
+    path = tmp_path / "outbox.db"
+    read = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM words').fetchall(); c.close()"
+    )
+
+    async def main() -> None:
+        first = database(path)
+        await first.run(add("before"))
+        for second in (database(path), database(path)):
+            await second.run(words)
+            await second.aclose()
+        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", read, path], check=True)
+        await first.run(add("after"))
+        assert kept(path) == ["after", "before"]
+        await first.aclose()
+
+    asyncio.run(main())
+
+    assert kept(path) == ["after", "before"]
 
 
 def test_closing_finishes_what_waits(tmp_path: Path) -> None:
