@@ -4,7 +4,7 @@ Each assertion uses what a client of the host receives, what the sandbox's phone
 scrapes.
 """
 
-import importlib.util
+import asyncio
 import os
 import re
 import signal
@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway import load_config
 from pushgateway.cli.sandbox_lines import toml
+from pushgateway.devices import Devices
 from pushgateway.sandbox import Fault
 from pushgateway.sandbox.serving.server import serve
 
@@ -36,6 +37,13 @@ receipt_secret = "env:HOST_RECEIPT_SECRET"
 
 [certificates.7005.intents.chat]
 channel_id = "messages"
+
+[state]
+url = "sqlite:///state.db"
+[devices]
+url = "sqlite:///devices.db"
+[outbox]
+url = "sqlite:///outbox.db"
 """
 
 
@@ -54,10 +62,11 @@ class Host:
     """
 
     def __init__(self, root: Path, folder: Path) -> None:
+        self.folder = folder
         self.process = subprocess.Popen(
             [
                 *(sys.executable, str(root / "examples" / "host" / "host.py"), "--port", "0", "--workers", "2"),
-                *("--config", str(folder / "pushgateway.toml"), "--database", str(folder / "host.sqlite")),
+                *("--config", str(folder / "pushgateway.toml")),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -87,21 +96,40 @@ class Host:
     def report(self, session: str, token: str) -> None:
         self.ask("PUT", "/token", {"certificate_id": 7005, "token": token}, session)
 
-    def message(self, to: str, text: str = "hello") -> dict[str, Any]:
-        answer: dict[str, Any] = self.ask("POST", "/messages", {"to": to, "text": text})
-        return answer
+    def message(self, to: str, text: str = "hello") -> str:
+        """The id of a new message."""
+        message: str = self.ask("POST", "/messages", {"to": to, "text": text})["message"]
+        return message
 
-    def devices(self, session: str) -> int:
-        count: int = self.ask("GET", "/devices", session=session)["devices"]
-        return count
+    def pushes(self, message: str) -> list[dict[str, Any]]:
+        """What is known of the pushes of a message."""
+        pushes: list[dict[str, Any]] = self.ask("GET", f"/messages/{message}")["pushes"]
+        return pushes
+
+    def sent(self, to: str, text: str = "hello") -> list[dict[str, Any]]:
+        """The pushes of a new message, when each has its outcome."""
+        message = self.message(to, text)
+        until(lambda: all(push["status"] for push in self.pushes(message)), "the outcomes of a message")
+        return self.pushes(message)
+
+    def devices(self, user: str) -> int:
+        """How many phones the host's devices have for a user."""
+
+        async def count() -> int:
+            async with Devices(f"sqlite:///{self.folder}/devices.db") as devices:
+                return len((await devices.of_users([user]))[user])
+
+        return asyncio.run(count())
 
     def has_receipt(self, message: str, kind: str, pushes: int = 1) -> bool:
-        states = self.ask("GET", f"/messages/{message}")["pushes"]
+        states = self.pushes(message)
         return len(states) == pushes and all(push["receipts"] == kind for push in states)
 
-    def processes(self) -> set[int]:
-        with ThreadPoolExecutor(8) as pool:
-            return {answer["process"] for answer in pool.map(lambda _: self.ask("GET", "/health"), range(16))}
+    def processes(self) -> list[int]:
+        """The workers that have started."""
+        return [
+            int(found[1]) for line in list(self.log) if (found := re.search(r"Started server process \[(\d+)\]", line))
+        ]
 
     def metrics(self) -> dict[str, float]:
         with httpx.Client(trust_env=False, timeout=20) as client:
@@ -135,12 +163,13 @@ def host(root: Path, tmp_path: Path, oppo: OppoSandbox) -> Iterator[Host]:
         (tmp_path / "pushgateway.toml").write_text("\n".join(rows), "utf-8")
         host = Host(root, tmp_path)
         try:
-            until(lambda: _is_up(host), "a worker that answers")
-            until(lambda: len(host.processes()) == 2, "both workers")
+            until(lambda: len(host.processes()) == 2 and _is_up(host), "both workers")
             yield host
         finally:
             if host.process.poll() is None:
-                host.process.kill()
+                for process in (host.process.pid, *host.processes()):
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
                 host.process.wait()
             host._reader.join()
             assert host.process.stdout is not None
@@ -150,7 +179,7 @@ def host(root: Path, tmp_path: Path, oppo: OppoSandbox) -> Iterator[Host]:
 
 def _is_up(host: Host) -> bool:
     try:
-        return bool(host.ask("GET", "/health"))
+        return not host.pushes("none")
     except httpx.ConnectError:
         return False
 
@@ -171,71 +200,76 @@ def test_a_host_of_two_workers(host: Host, oppo: OppoSandbox) -> None:
 
 
 def assert_messages_reach_all_phones(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:
-    """Sent through both workers, receipts to either: each phone has each message once, and each push its receipt.
-    After the user has logged out or was kicked, a phone gets nothing.
+    """Put by both workers, receipts to either: each phone has each message once, and each push its receipt. After the
+    user has logged out or was kicked, a phone gets nothing.
     """
     _, session = [host.log_in("ann", phone) for phone in phones]
     with ThreadPoolExecutor(8) as pool:
-        sent = list(pool.map(lambda number: host.message("ann", f"text {number}"), range(20)))
+        sent = list(pool.map(lambda number: host.sent("ann", f"text {number}"), range(20)))
+        messages = list(pool.map(lambda number: host.message("ann", f"text {number}"), range(5)))
 
-    assert [[push["status"] for push in one["pushes"]] for one in sent] == [["accepted"] * 2] * 20
-    assert [oppo.ledger.count(phone) for phone in phones] == [20, 20]
-    for one in sent:
-        until(lambda message=one["message"]: host.has_receipt(message, "arrived", 2), "the receipts of a message")
+    assert [[push["status"] for push in one] for one in sent] == [["accepted"] * 2] * 20
+    for message in messages:
+        until(lambda message=message: host.has_receipt(message, "arrived", 2), "the receipts of a message")
+    assert [oppo.ledger.count(phone) for phone in phones] == [25, 25]
 
     host.ask("POST", "/logout", session=session)
-    assert len(host.message("ann")["pushes"]) == 1
+    assert len(host.sent("ann")) == 1
     host.ask("POST", "/kick", {"user": "ann"})
-    assert host.message("ann")["pushes"] == []
-    assert [oppo.ledger.count(phone) for phone in phones] == [21, 20]
+    assert host.sent("ann") == []
+    assert [oppo.ledger.count(phone) for phone in phones] == [26, 25]
 
 
 def assert_a_phone_is_its_users_alone(host: Host, phone: str) -> None:
     """The user who logged in last has the phone. An unknown session cannot report a token, and a damaged token is a
     bad request.
     """
-    eve, ben = host.log_in("eve", phone), host.log_in("ben", phone)
+    _, ben = host.log_in("eve", phone), host.log_in("ben", phone)
 
-    assert (host.message("eve")["pushes"], len(host.message("ben")["pushes"])) == ([], 1)
-    assert (host.devices(eve), host.devices(ben)) == (0, 1)
+    assert (host.sent("eve"), len(host.sent("ben"))) == ([], 1)
+    assert (host.devices("eve"), host.devices("ben")) == (0, 1)
     with httpx.Client(trust_env=False) as client:
         assert client.put(f"{host.url}/token", json={"certificate_id": 7005, "token": phone}).status_code == 401
-        damaged = client.put(f"{host.url}/token", json={"certificate_id": 7005, "token": f"{phone}\u200b"})
+        bearer = {"authorization": f"Bearer {ben}"}
+        body = {"certificate_id": 7005, "token": f"{phone}\u200b"}
+        damaged = client.put(f"{host.url}/token", json=body, headers=bearer)
         assert (damaged.status_code, phone in damaged.text) == (400, False)
 
 
 def assert_a_dead_token_is_retired_without_a_race(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:
     """The outcome says that the token is dead. If the phone has reported it again meanwhile, the new binding stays."""
-    carl, dora = host.log_in("carl", phones[0]), host.log_in("dora", phones[1])
+    host.log_in("carl", phones[0])
+    dora = host.log_in("dora", phones[1])
     for phone in phones:
         oppo.uninstall(phone)
 
-    assert host.message("carl")["pushes"][0]["reason"] == "unregistered"
-    with on_its_way(host, oppo, "dora") as message:
+    assert host.sent("carl")[0]["reason"] == "unregistered"
+    with on_its_way(host, oppo, "dora") as pushes:
         host.report(dora, phones[1])
-    assert message.result()["pushes"][0]["reason"] == "unregistered"
-    assert (host.devices(carl), host.devices(dora)) == (0, 1)
+    assert pushes.result()[0]["reason"] == "unregistered"
+    until(lambda: host.devices("carl") == 0, "a token retired by an outcome")
+    assert host.devices("dora") == 1
 
 
 @contextmanager
-def on_its_way(host: Host, oppo: OppoSandbox, to: str) -> Iterator[Future[dict[str, Any]]]:
+def on_its_way(host: Host, oppo: OppoSandbox, to: str) -> Iterator[Future[list[dict[str, Any]]]]:
     """A message whose push is at OPPO, which answers a second later."""
     oppo.faults.add(Fault(kind="delay", seconds=1.0, operation="unicast"))
     asked = oppo.ledger.calls["unicast"]
     with ThreadPoolExecutor(1) as pool:
-        message = pool.submit(host.message, to)
+        pushes = pool.submit(host.sent, to)
         until(lambda: oppo.ledger.calls["unicast"] > asked, "the request")
-        yield message
+        yield pushes
 
 
 def assert_a_receipt_retires_too(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:
     """The vendor accepts the push, and only a later receipt, to either worker, says that the token is dead."""
     oppo.set_option("late_invalid", True)
     for number, phone in enumerate(phones):
-        session = host.log_in(f"late-{number}", phone)
+        host.log_in(f"late-{number}", phone)
         oppo.uninstall(phone)
-        assert host.message(f"late-{number}")["pushes"][0]["status"] == "accepted"
-        until(lambda session=session: host.devices(session) == 0, "a token retired by a receipt")
+        assert host.sent(f"late-{number}")[0]["status"] == "accepted"
+        until(lambda number=number: host.devices(f"late-{number}") == 0, "a token retired by a receipt")
 
 
 def assert_any_page_has_the_numbers_of_both(host: Host, accepted: int) -> None:
@@ -255,14 +289,20 @@ def _fresh(page: dict[str, float]) -> float:
 
 
 def assert_a_shutdown_loses_nothing(host: Host, oppo: OppoSandbox, phone: str) -> None:
-    """SIGTERM during a send: the push has its outcome, both workers end, and no line of the log shows a secret."""
+    """SIGTERM during a send: the push has its outcome in the host's tables, both workers end, and no line of the log
+    shows a secret."""
     host.log_in("fay", phone)
     workers = host.processes()
+    oppo.faults.add(Fault(kind="delay", seconds=1.0, operation="unicast"))
+    asked = oppo.ledger.calls["unicast"]
+    message = host.message("fay")
+    until(lambda: oppo.ledger.calls["unicast"] > asked, "the request")
+    code = host.end()
 
-    with on_its_way(host, oppo, "fay") as message:
-        code = host.end()
-
-    assert message.result()["pushes"][0]["status"] == "accepted"
+    with closing(sqlite3.connect(host.folder / "tables.db")) as db:
+        ends = db.execute("SELECT status FROM pushes WHERE message = ?", (message,)).fetchall()
+    assert ends == [("accepted",)]
+    assert oppo.ledger.count(phone) == 1
     assert code == 0
     assert not any(_runs(worker) for worker in workers)
     _assert_quiet(host)
@@ -281,25 +321,6 @@ def _assert_quiet(host: Host) -> None:
     assert '"POST /push/7005/hidden HTTP/1.1" 200' in text
     assert not re.search(r"/push/7005/[A-Za-z0-9_-]{24}", text)
     assert not any(word in text for word in (SECRET, "Traceback", "ERROR", "WARNING", "CN_"))
-
-
-def test_workers_open_a_new_database_at_once(root: Path, tmp_path: Path) -> None:
-    """No worker writes when it opens the database. When each created it, a worker could fail with "database is locked",
-    and uvicorn then ended the whole host."""
-    spec = importlib.util.spec_from_file_location("example_host", root / "examples" / "host" / "host.py")
-    assert spec is not None
-    assert spec.loader is not None
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    path = str(tmp_path / "host.sqlite")
-    writer = sqlite3.connect(path, isolation_level=None)
-    writer.execute("BEGIN EXCLUSIVE")
-
-    stores = [example.Store(path) for _ in range(2)]
-
-    for store in stores:
-        store.close()
-    writer.close()
 
 
 def test_its_configuration_is_good(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
