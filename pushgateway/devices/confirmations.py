@@ -13,9 +13,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Final, TypeAlias
 
 from pushgateway.engine.bindings import Confirmation
+from pushgateway.model.push import Owner, PushToken
+
+Owned: TypeAlias = tuple[PushToken, Owner]
 
 GOOD_FOR: Final = 0.25
 """Seconds that an answer of the store counts."""
@@ -25,10 +28,10 @@ byte."""
 
 
 class _Question:
-    """Bindings that are asked about in one query."""
+    """What is asked about in one query."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.bindings: set[int] = set()
+        self.owned: list[Owned] = []
         self.answer: asyncio.Future[Confirmation] = loop.create_future()
         self.answer.add_done_callback(_retrieved)
 
@@ -49,17 +52,17 @@ class Confirmations:
         self._is_shared = is_shared
         self._waiting: _Question | None = None
         self._query: asyncio.Task[None] | None = None  # under way: what is asked meanwhile is asked in the next one
-        self._counting: deque[tuple[float, AbstractSet[int]]] = deque()  # answers that still count, the oldest first
+        self._counting: deque[tuple[float, list[Owned]]] = deque()  # answers that still count, the oldest first
 
-    async def confirm(self, bindings: Iterable[int]) -> Confirmation:
-        """Which of these have ended. Raises `StoreError`."""
+    async def confirm(self, owned: Iterable[Owned]) -> Confirmation:
+        """Which of these bindings have ended. Raises `StoreError`."""
         if self._waiting is None:
             loop = asyncio.get_running_loop()
             self._waiting = _Question(loop)
             if self._query is None:
                 loop.call_soon(self._send)  # with what else is asked in this turn of the loop
         question = self._waiting
-        question.bindings.update(bindings)
+        question.owned += owned
         return await asyncio.shield(question.answer)
 
     def _send(self) -> None:
@@ -75,31 +78,36 @@ class Confirmations:
 
     async def _ask(self, question: _Question) -> None:
         until = asyncio.get_running_loop().time() + GOOD_FOR
-        self._counting.append((until, question.bindings))  # before the query: an `unbind` meanwhile must wait for it
+        self._counting.append((until, question.owned))  # before the query: an `unbind` meanwhile must wait for it
         self._forget(until - GOOD_FOR)
+        bindings = {owner.binding for _, owner in question.owned}
         try:
-            holding = await self._holding(question.bindings)
+            holding = await self._holding(bindings)
         except asyncio.CancelledError:
             question.answer.cancel()
             raise
         except Exception as failed:
             question.answer.set_exception(failed)
         else:
-            question.answer.set_result(Confirmation(frozenset(question.bindings - holding), until))
+            question.answer.set_result(Confirmation(frozenset(bindings - holding), until))
 
     def _forget(self, now: float) -> None:
         while self._counting and self._counting[0][0] <= now:
             self._counting.popleft()
 
-    async def wait_until_ended(self, ended: AbstractSet[int]) -> None:
-        """Called when these have ended in the store: wait until no request for them can leave any more."""
-        if not ended:
-            return
+    async def wait_until_ended(self, is_meant: Callable[[PushToken, Owner], bool]) -> None:
+        """Called when bindings have ended in the store: wait until no request for them can leave any more. `is_meant`:
+        whether a push token with its owner is one of them.
+
+        It does not matter when they ended: another call, or another process, may have ended them a moment ago.
+        """
         now = asyncio.get_running_loop().time()
+        until = now
         if self._is_shared:
-            until = now + GOOD_FOR
+            until += GOOD_FOR
         else:
-            until = max((until for until, bindings in self._counting if not ended.isdisjoint(bindings)), default=now)
+            ends = (end for end, owned in self._counting if any(is_meant(*one) for one in owned))
+            until = max(ends, default=now)
         if until > now:
             await asyncio.sleep(until - now + MARGIN)
 

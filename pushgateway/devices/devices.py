@@ -26,7 +26,9 @@ from pushgateway.engine.loop_binding import LoopBinding
 from pushgateway.model.binding import Binding
 from pushgateway.model.checks import check_kind
 from pushgateway.model.errors import FieldError, StoreError, StoreFull
-from pushgateway.model.push import Owner, PushToken, as_owner_id
+from pushgateway.model.intent import Priority
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Owner, Push, PushToken, as_owner_id
 from pushgateway.model.receipt import Proof, Receipt, ReceiptKind
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import DevicesChanged, Event, RetiringChanged, TokensRetired
@@ -39,6 +41,9 @@ LONGEST_QUESTION: Final = 2.0
 """Seconds that a request waits for the answer whether it may leave."""
 PAUSE: Final = 1.0
 """Seconds between two questions while the store cannot be used: all others fail at once, and block nothing."""
+RECENT: Final = 60.0
+"""Seconds within which a binding may have been made by a call whose answer was lost, whatever the clocks of two
+processes differ by."""
 SURE: Final = 60.0
 """Seconds that a token must have been reported before the time of a receipt that calls it dead: the vendor's clock may
 differ."""
@@ -91,14 +96,18 @@ class Devices:
 
         The token belongs to nobody else then, and the device has no other token. When this has taken it over from
         another user, no request for that user begins after this has returned; that takes 0.3 seconds if the devices are
-        `shared`. `locale`: the language of the app, such as `zh-Hans-CN`, for the host's texts.
+        `shared`, also for a report within a minute after the first. `locale`: the language of the app, such as
+        `zh-Hans-CN`, for the host's texts.
         """
         as_owner_id("user", user)
         as_owner_id("device", device)
         check_kind("push_token", PushToken, push_token)
         _check_locale(locale)
-        bound = await self._use(lambda: self._store.bind(user, device, push_token, locale, self._clock()))
-        await self._confirmations.wait_until_ended(bound.ended)
+        now = self._clock()
+        bound = await self._use(lambda: self._store.bind(user, device, push_token, locale, now))
+        # Taken over just now, or perhaps by a call whose answer was lost.
+        if bound.ended or (bound.former_at is not None and abs(now - bound.former_at) < RECENT):
+            await self._confirmations.wait_until_ended(lambda token, owner: token == push_token and owner.user != user)
         return bound.binding
 
     async def rotate(self, old: PushToken, new: PushToken) -> Binding | None:
@@ -114,7 +123,8 @@ class Devices:
         """The user has logged out on a device. Whether it was bound.
 
         No request for it begins after this has returned. What had left before has its outcome; pushes that waited end
-        `NOT_SENT` / `UNBOUND`. It takes 0.3 seconds if the devices are `shared`.
+        `NOT_SENT` / `UNBOUND`. It takes 0.3 seconds if the devices are `shared`, also if it was not bound: another call
+        may have unbound it a moment ago. After a `StoreError` call it again.
         """
         return await self._unbind(as_owner_id("user", user), as_owner_id("device", device)) > 0
 
@@ -124,7 +134,9 @@ class Devices:
 
     async def _unbind(self, user: str, device: str | None) -> int:
         ended = await self._use(lambda: self._store.unbind(user, device))
-        await self._confirmations.wait_until_ended(ended)
+        await self._confirmations.wait_until_ended(
+            lambda _, owner: owner.user == user and (device is None or owner.device == device)
+        )
         return len(ended)
 
     async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
@@ -133,6 +145,31 @@ class Devices:
             raise FieldError("users", "must be several user ids, is one str")
         wanted = list(dict.fromkeys(as_owner_id("users", user) for user in users))
         return await self._use(lambda: self._store.of_users(wanted))
+
+    async def pushes(
+        self,
+        users: Iterable[str],
+        notification: Notification,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        priority: Priority | None = None,
+        context: object = None,
+    ) -> list[Push]:
+        """A push of this notification to each device of these users, for `send_each`, `stream` or an outbox. `timeout`,
+        `priority`, `context`: as in `Push`."""
+        found = await self.of_users(users)
+        return [
+            Push(
+                binding.push_token,
+                notification,
+                timeout=timeout,
+                priority=priority,
+                context=context,
+                owner=binding.owner,
+            )
+            for those in found.values()
+            for binding in those
+        ]
 
     async def retire(self, push_token: PushToken, *, before: float) -> bool:
         """A token is dead since `before` (epoch seconds). It is unbound unless it was reported after that; whether it
@@ -188,7 +225,7 @@ class Devices:
         if not self._is_available and asyncio.get_running_loop().time() < self._asked_again_at:
             raise StoreError(f"{self._store.name}: cannot be used now")
         self._verdicts.count_tried(push_token for push_token, _ in owned)
-        return await self._confirmations.confirm(owner.binding for _, owner in owned if owner.binding)
+        return await self._confirmations.confirm(one for one in owned if one[1].binding)
 
     def report_dead(self, push_token: PushToken, owner: Owner) -> None:
         """See `Bindings`."""

@@ -36,15 +36,15 @@ class MemoryDevices:
             again = attrs.evolve(same_token.owner, generation=same_token.owner.generation + 1)
             binding = attrs.evolve(same_token, owner=again, locale=locale or same_token.locale, seen_at=now)
             self._keep(binding)
-            return Bound(binding)
-        for former in (same_device, same_token):
-            if former is not None:
-                self._end(former)
+            return Bound(binding, former_at=binding.bound_at)
+        former = [one for one in (same_device, same_token) if one is not None]
+        for one in former:
+            self._end(one)
         owner = Owner(user, device, self._rng.getrandbits(62) + 1, 1)
         binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
         self._keep(binding)
-        is_others = same_token is not None and same_token.user != user
-        return Bound(binding, frozenset({same_token.owner.binding}) if same_token and is_others else frozenset())
+        ended = frozenset(one.owner.binding for one in former if one.user != user)
+        return Bound(binding, ended, max((one.bound_at for one in former), default=None))
 
     async def rotate(self, old: PushToken, new: PushToken, now: float) -> Binding | None:
         """See `DeviceStore`."""

@@ -79,12 +79,13 @@ class SqlDevices:
             former = _locked(connection, or_(ROWS.c.token_key == key, _is_device(user, device)))
             for row in former:
                 if (row.token_key, row.user_id, row.device) == (key, user, device):
-                    return Bound(_seen_again(connection, row, locale, now))
+                    return Bound(_seen_again(connection, row, locale, now), former_at=row.bound_at)
             _delete(connection, [row.id for row in former])
             owner = Owner(user, device, number, 1)
             binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
             _insert(connection, binding)
-            return Bound(binding, frozenset(row.id for row in former if row.user_id != user))
+            ended = frozenset(row.id for row in former if row.user_id != user)
+            return Bound(binding, ended, max((row.bound_at for row in former), default=None))
 
         return await self._database.run(work)
 

@@ -25,6 +25,8 @@ class Bound:
     binding: Binding
     ended: frozenset[int] = frozenset()
     """The bindings of other users that ended by it."""
+    former_at: float | None = None
+    """When the latest of the bindings that it found, of this token or this device, was bound; None: it found none."""
 
 
 @safe_repr

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 from pushgateway.gateway import Gateway
 from pushgateway.model.binding import Binding
 from pushgateway.model.errors import StoreError
-from pushgateway.model.push import PushToken
+from pushgateway.model.intent import Priority
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Push, PushToken
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import safe_repr
 
@@ -53,6 +55,22 @@ class Devices:
         """See `pushgateway.devices.Devices.of_users`."""
         given = users if isinstance(users, str) else list(users)
         return self._call(lambda _: self._inner.of_users(given), closed)
+
+    def pushes(
+        self,
+        users: Iterable[str],
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        priority: Priority | None = None,
+        context: object = None,
+    ) -> list[Push]:
+        """See `pushgateway.devices.Devices.pushes`."""
+        given = users if isinstance(users, str) else list(users)
+        return self._call(
+            lambda _: self._inner.pushes(given, notification, timeout=timeout, priority=priority, context=context),
+            closed,
+        )
 
     def retire(self, push_token: PushToken, *, before: float) -> bool:
         """See `pushgateway.devices.Devices.retire`."""

@@ -12,6 +12,7 @@ from pushgateway import FieldError, Notification, PushToken
 from pushgateway.devices import Binding, Devices, Owner
 from pushgateway.devices.devices import SURE
 from pushgateway.model.errors import ConfigError
+from pushgateway.model.intent import Priority
 from pushgateway.model.push import Push
 from pushgateway.model.receipt import Proof, Receipt, ReceiptKind
 from pushgateway.testing.virtual_time import run_virtual
@@ -178,6 +179,28 @@ def test_a_receipt_changes_only_what_it_proves(receipt: Receipt, left: list[str]
     assert found["ann"] == left
     assert changed == (left != ["a"])
     assert len(found["bob"]) == 1
+
+
+def test_pushes_are_made_for_all_devices_of_users() -> None:
+    """With their owners and options, in the order of the users; such as for an outbox."""
+    note = Notification("title", "body")
+
+    async def scene(devices: Devices) -> list[Push]:
+        for user, device, push_token in (("ann", "d1", A), ("bob", "d1", B), ("bob", "d2", C)):
+            await devices.bind(user, device, push_token)
+        return await devices.pushes(["bob", "nobody", "ann"], note, timeout=5.0, priority=Priority.BULK, context="row")
+
+    pushes = run(scene)
+
+    assert [push.push_token for push in pushes] == [B, C, A]
+    assert [(push.owner.user, push.owner.device) for push in pushes if push.owner] == [
+        ("bob", "d1"),
+        ("bob", "d2"),
+        ("ann", "d1"),
+    ]
+    assert {(push.notification, push.timeout, push.priority, push.context) for push in pushes} == {
+        (note, 5.0, Priority.BULK, "row")
+    }
 
 
 def test_pruning_is_the_hosts_to_ask_for() -> None:

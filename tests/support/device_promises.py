@@ -65,7 +65,7 @@ def test_a_bound_token_is_found_by_its_user(url: str) -> None:
         bound = await store.bind("ann", "d1", token("a"), "zh-Hans-CN", 1000.5)
 
         assert await store.of_users(["bob", "ann"]) == {"bob": [], "ann": [bound.binding]}
-        assert bound.ended == frozenset()
+        assert (bound.ended, bound.former_at) == (frozenset(), None)
         assert (bound.binding.owner.generation, bound.binding.locale) == (1, "zh-Hans-CN")
         assert (bound.binding.bound_at, bound.binding.seen_at) == (1000.5, 1000.5)
         assert bound.binding.push_token == token("a")
@@ -103,7 +103,7 @@ def test_the_same_report_again_is_the_same_binding(url: str) -> None:
         first = (await store.bind("ann", "d1", token("a"), "de", 1.0)).binding
         again = await store.bind("ann", "d1", token("a"), "", 2.0)
 
-        assert again.ended == frozenset()
+        assert (again.ended, again.former_at) == (frozenset(), 1.0)
         assert again.binding.owner.binding == first.owner.binding
         assert again.binding.owner.generation == 2
         assert (again.binding.bound_at, again.binding.seen_at, again.binding.locale) == (1.0, 2.0, "de")
@@ -119,7 +119,7 @@ def test_a_token_moves_to_who_reports_it_last(url: str) -> None:
         before = (await store.bind("ann", "d1", token("a"), "", 1.0)).binding
         bound = await store.bind("bob", "d1", token("a"), "", 2.0)
 
-        assert bound.ended == {before.owner.binding}
+        assert (bound.ended, bound.former_at) == ({before.owner.binding}, 1.0)
         assert await table(store, "ann", "bob") == [("bob", "d1", "a")]
         assert await store.holding([before.owner.binding, bound.binding.owner.binding]) == {bound.binding.owner.binding}
 
@@ -131,10 +131,10 @@ def test_a_device_has_one_token(url: str) -> None:
 
     async def scene(store: DeviceStore) -> None:
         old = (await store.bind("ann", "d1", token("a"), "", 1.0)).binding
-        theirs = (await store.bind("bob", "d7", token("b"), "", 1.0)).binding
+        theirs = (await store.bind("bob", "d7", token("b"), "", 1.5)).binding
         bound = await store.bind("ann", "d1", token("b"), "", 2.0)
 
-        assert bound.ended == {theirs.owner.binding}
+        assert (bound.ended, bound.former_at) == ({theirs.owner.binding}, 1.5)
         assert await table(store, "ann", "bob") == [("ann", "d1", "b")]
         assert await store.holding([old.owner.binding, theirs.owner.binding]) == set()
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 class Store:
     """A `DeviceStore` that several `Devices` share. `delay`: seconds, drawn before and after each call has its effect.
-    `is_down`: it fails. `calls` has the names of the calls."""
+    `is_down`: it fails. `lost`: of so many changes the answer is lost. `calls` has the names of the calls."""
 
     name = "store"
 
@@ -37,6 +37,7 @@ class Store:
         self.inner = MemoryDevices(random.Random(3))
         self.delay = delay
         self.is_down = False
+        self.lost = 0
         self.calls: list[str] = []
 
     async def _do(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -46,6 +47,9 @@ class Store:
             raise StoreError("store: is down")
         done = await call()
         await self._pause()
+        if self.lost and name in ("bind", "unbind"):
+            self.lost -= 1
+            raise StoreError("store: the answer was lost")
         return done
 
     async def _pause(self) -> None:

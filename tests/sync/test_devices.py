@@ -42,6 +42,7 @@ def test_the_other_calls_return_their_values() -> None:
         ours = gateway.devices
         for number in range(4):
             ours.bind("ann", f"d{number}", PushToken(1, f"a{number}"))
+        pushes = ours.pushes(["ann"], NOTE, context=7)
         changed = [
             ours.retire(PushToken(1, "a0"), before=100.5),
             ours.take_receipts([]),
@@ -50,6 +51,7 @@ def test_the_other_calls_return_their_values() -> None:
         ]
 
     assert changed == [True, 0, 0, 3]
+    assert [(push.owner.device, push.context) for push in pushes if push.owner] == [(f"d{n}", 7) for n in range(4)]
 
 
 def test_after_the_close_there_is_an_error() -> None:

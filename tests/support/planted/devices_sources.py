@@ -16,14 +16,28 @@ PLANTS = [
     SourcePlant(
         "unbind does not wait for the answers of other processes",
         "pushgateway/devices/confirmations.py",
-        "            until = now + GOOD_FOR\n",
-        "            until = now\n",
+        "            until += GOOD_FOR\n",
+        "            pass\n",
+        UNBINDING,
+    ),
+    SourcePlant(
+        "an unbind that finds nothing returns at once, although another call has ended the binding just now",
+        "pushgateway/devices/devices.py",
+        "        await self._confirmations.wait_until_ended(\n            lambda _, owner",
+        "        if ended:\n          await self._confirmations.wait_until_ended(\n            lambda _, owner",
+        UNBINDING,
+    ),
+    SourcePlant(
+        "a take-over whose answer was lost is not waited for when it is made again",
+        "pushgateway/devices/devices.py",
+        "if bound.ended or (bound.former_at is not None and abs(now - bound.former_at) < RECENT):",
+        "if bound.ended:",
         UNBINDING,
     ),
     SourcePlant(
         "unbind forgets a question that is under way",
         "pushgateway/devices/confirmations.py",
-        "        self._counting.append((until, question.bindings))",
+        "        self._counting.append((until, question.owned))",
         "        pass",
         UNBINDING,
     ),
@@ -72,8 +86,8 @@ PLANTS = [
     SourcePlant(
         "a take-over does not wait for the answers about the former user",
         "pushgateway/devices/memory.py",
-        "is_others = same_token is not None and same_token.user != user",
-        "is_others = False",
+        "ended = frozenset(one.owner.binding for one in former if one.user != user)",
+        "ended = frozenset[int]()",
         UNBINDING,
     ),
     SourcePlant(
