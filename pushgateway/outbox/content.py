@@ -8,6 +8,7 @@ and the worker makes a dead letter of it. Used by `outbox` and `worker`.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -26,6 +27,7 @@ from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.outbox.store import Leased, StoredLetter, StoredResult
+from pushgateway.vendor.toolkit.json_text import decode_json, encode_json
 
 FORM: Final = 1
 """The form that is written, and the only one that is read."""
@@ -35,13 +37,9 @@ class Unreadable(Exception):
     """A stored text that this program cannot read as a whole. The message quotes nothing of it."""
 
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-
-
 def _bytes(value: object) -> bytes:
-    text = _json(value)
     try:
-        return text.encode()
+        return encode_json(value).encode()
     except UnicodeEncodeError:  # a title with half of a surrogate pair, which only the escapes of JSON can carry
         return json.dumps(value, separators=(",", ":")).encode()
 
@@ -51,8 +49,12 @@ def _bytes(value: object) -> bytes:
 _CLICKS: Final[Mapping[str, Any]] = {kind.__name__: kind for kind in CLICKS}
 
 
+_CLICK_FIELDS: Final = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in CLICKS}
+
+
 def _encode_click(click: ClickAction) -> list[str]:
-    return [type(click).__name__, *attrs.astuple(click)]
+    kind = type(click)
+    return [kind.__name__, *(getattr(click, name) for name in _CLICK_FIELDS[kind])]
 
 
 def _decode_click(given: list[str]) -> ClickAction:
@@ -85,22 +87,27 @@ _DECODED: Final[Mapping[str, Callable[[Any], Any]]] = {
 _FIELDS: Final = tuple(field.name for field in attrs.fields(Notification))
 _DEFAULTS: Final = tuple(attrgetter(*_FIELDS)(Notification("", "")))
 _VALUES: Final[Callable[[Notification], tuple[Any, ...]]] = attrgetter(*_FIELDS)
+_KNOWN: Final = frozenset(_FIELDS)
 
 
 def _notification_fields(notification: Notification) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value, default in zip(_FIELDS, _VALUES(notification), _DEFAULTS, strict=True):
-        if value is not default and value != default:
-            fields[name] = _ENCODED[name](value) if name in _ENCODED else value
+    fields = {
+        name: value
+        for name, value, default in zip(_FIELDS, _VALUES(notification), _DEFAULTS, strict=True)
+        if value is not default and value != default
+    }
+    for name in _ENCODED.keys() & fields.keys():
+        fields[name] = _ENCODED[name](fields[name])
     return fields
 
 
-def _read_notification(given: Mapping[str, Any]) -> Notification:
-    unknown = sorted(given.keys() - set(_FIELDS))
-    if unknown:
+def _read_notification(given: dict[str, Any]) -> Notification:
+    if not _KNOWN.issuperset(given):
+        unknown = sorted(given.keys() - _KNOWN)
         raise Unreadable(f"a field of the notification is not known: {', '.join(unknown)}")
-    fields = {name: _DECODED[name](value) if name in _DECODED else value for name, value in given.items()}
-    return Notification(fields.pop("title", ""), fields.pop("body", ""), **fields)
+    for name in _DECODED.keys() & given.keys():
+        given[name] = _DECODED[name](given[name])
+    return Notification(given.pop("title", ""), given.pop("body", ""), **given)
 
 
 # Pushes
@@ -130,7 +137,7 @@ class Content:
 def decode_content(text: bytes) -> Content:
     """Raises `Unreadable`."""
     try:
-        return _read_content(json.loads(text))
+        return _read_content(decode_json(text.decode()))
     except Unreadable:
         raise
     except FieldError as wrong:
@@ -148,6 +155,36 @@ def _read_content(given: dict[str, Any]) -> Content:
     if given:
         raise Unreadable(f"a field of the push is not known: {', '.join(sorted(given))}")
     return content
+
+
+class Contents:
+    """The contents that were stored or read last, so that equal ones are one object, which the gateway encodes once,
+    and what was put in this process need not be read again."""
+
+    def __init__(self, most: int) -> None:
+        """`most`: how many are kept."""
+        self._most = most
+        self._kept: OrderedDict[bytes, Content] = OrderedDict()
+
+    def encode(self, push: Push) -> bytes:
+        """`encode_push`, and the content is kept."""
+        text = encode_push(push)
+        if text not in self._kept:
+            self._keep(text, Content(push.notification, push.timeout, push.coalesce))
+        return text
+
+    def decode(self, text: bytes) -> Content:
+        """`decode_content`, or what is kept. Raises `Unreadable`."""
+        content = self._kept.get(text)
+        if content is None:
+            content = decode_content(text)
+            self._keep(text, content)
+        return content
+
+    def _keep(self, text: bytes, content: Content) -> None:
+        self._kept[text] = content
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
 
 
 def push_of(content: Content, entry: Leased, push_token: PushToken, timeout: float) -> Push:

@@ -26,7 +26,7 @@ from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Owner, Push, PushToken, as_owner_id
 from pushgateway.model.secret import safe_repr
-from pushgateway.outbox.content import decode_context, decode_outcome, encode_context, encode_push, owner_of
+from pushgateway.outbox.content import Contents, decode_context, decode_outcome, encode_context, owner_of
 from pushgateway.outbox.store import Counts, Entry, IdsTaken, Store, StoredResult, Transactional, Whose, Withdrawn
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 TURN: Final = 500
 """Pushes encoded before the event loop gets a turn."""
+CONTENTS: Final = 5000
+"""Notifications that are kept in memory as they were put or read."""
 HANDED_OVER: Final = 60.0
 """Seconds for handing over results; after them they are handed over again."""
 
@@ -125,6 +127,7 @@ class Outbox:
         self.store = store
         self.remember, self.keep_results = remember, keep_results
         self.rng = rng or random.SystemRandom()
+        self.contents = Contents(CONTENTS)
         self._clock = clock
         self._ids: Ids | None = None  # made at the first call: there may be a fork before it
         self._listeners: set[Callable[[], None]] = set()
@@ -285,7 +288,7 @@ class Outbox:
             raise FieldError("put.expires", "must be in the future and later than not_before")
         if self._ids is None:
             self._ids = Ids(self.rng)
-        return _Encoding(self._ids, now, due, end, self.rng.getrandbits(62))
+        return _Encoding(self._ids, self.contents, (now, due, end), self.rng.getrandbits(62))
 
     def __repr__(self) -> str:
         return f"Outbox({self.store!r})"
@@ -294,17 +297,19 @@ class Outbox:
 class _Encoding:
     """Makes the entries of one `put`. A notification that many of its pushes share is encoded once."""
 
-    def __init__(self, ids: Ids, now: float, due: float, expires: float | None, lot: int) -> None:
-        self._ids = ids
-        self._times = (now, due, expires, lot)
+    def __init__(self, ids: Ids, contents: Contents, times: tuple[float, float, float | None], lot: int) -> None:
+        """`times`: now, when they are due, and when they expire."""
+        self._ids, self._contents = ids, contents
+        self._same = (*times, lot)
         self._last: tuple[Notification | None, float | None, bool] = (None, None, True)
         self._content = b""
+        self._certificate_id = ""
 
     def entry(self, push: Push) -> Entry:
         token, note = push.push_token, push.notification
         # Kept as objects, not by equality: comparing two notifications takes longer than encoding one.
         if self._last[0] is not note or self._last[1:] != (push.timeout, push.coalesce):
-            self._last, self._content = (note, push.timeout, push.coalesce), encode_push(push)
+            self._last, self._content = (note, push.timeout, push.coalesce), self._contents.encode(push)
         dedupe_id, digest = push.dedupe_id, None
         if dedupe_id or note.dedupe_id:
             dedupe_id = dedupe_id or self._ids.make(token, note)
@@ -312,25 +317,18 @@ class _Encoding:
             digest = _digest(push, self._content)
         else:
             dedupe_id = self._ids.make(token, note)
-        as_owner_id("certificate_id", token.certificate_id)
-        now, due, expires, lot = self._times
-        owner = push.owner
-        return Entry(
-            dedupe_id=dedupe_id,
-            certificate_id=token.certificate_id,
-            token=token.token,
-            priority=push.priority.value,
-            content=self._content,
-            context=encode_context(push.context),
-            user=None if owner is None else owner.user,
-            device=None if owner is None else owner.device,
-            put_at=now,
-            due=due,
-            expires=expires,
-            lot=lot,
-            binding=0 if owner is None else owner.binding,
-            generation=0 if owner is None else owner.generation,
-            digest=digest,
+        if token.certificate_id != self._certificate_id:
+            self._certificate_id = as_owner_id("certificate_id", token.certificate_id)
+        owner, context = push.owner, push.context
+        return Entry._make(
+            (
+                *(dedupe_id, token.certificate_id, token.token, push.priority.value, self._content),
+                None if context is None else encode_context(context),
+                *((None, None) if owner is None else (owner.user, owner.device)),
+                *self._same,
+                *((0, 0) if owner is None else (owner.binding, owner.generation)),
+                digest,
+            )
         )
 
 

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 APPLICATION_ID: Final = 0x50474F42  # "PGOB"
-_TABLES: Final = (
+_TABLE: Final = (
     """CREATE TABLE pushgateway_outbox (
         id INTEGER PRIMARY KEY,
         dedupe_id TEXT NOT NULL UNIQUE,
@@ -58,6 +58,8 @@ _TABLES: Final = (
     "CREATE INDEX pushgateway_outbox_user ON pushgateway_outbox (user_id) WHERE user_id IS NOT NULL",
     "CREATE INDEX pushgateway_outbox_device ON pushgateway_outbox (device) WHERE device IS NOT NULL",
 )
+MIGRATIONS: Final = [_TABLE]
+"""The table in its versions; see `Database`."""
 
 
 @safe_repr
@@ -78,7 +80,7 @@ class SQLiteStore(TableStore):
         self._database = Database(
             path,
             application_id=APPLICATION_ID,
-            migrations=[_TABLES],
+            migrations=MIGRATIONS,
             synchronous=synchronous,
             busy_timeout=busy_timeout,
             max_bytes=max_bytes,

@@ -80,8 +80,8 @@ class Leased(NamedTuple):
     """How often it has had an outcome that was not its last."""
     lost: int
     """Leases since its last outcome that ended without one."""
-    doubtful: bool
-    """It may have been sent before without a verdict."""
+    doubtful: int
+    """1: it may have been sent before without a verdict; otherwise 0."""
     attempts: int
     """Vendor requests made for it so far, as far as they are known."""
 

@@ -122,7 +122,13 @@ def _columns(kind: type[tuple[Any, ...]]) -> str:
 
 
 _INSERT: Final = f"INSERT INTO {TABLE} ({_columns(Entry)}) VALUES ({', '.join(f':{name}' for name in Entry._fields)})"
-_LEASED: Final = _columns(Leased)
+_LEASED: Final = (
+    _columns(Leased)
+    .replace("lease,", ":lease,")
+    .replace("lost,", "lost + CASE WHEN lease <> 0 THEN 1 ELSE 0 END,")
+    .replace("doubtful,", "CASE WHEN lease <> 0 THEN 1 ELSE doubtful END,")
+)
+"""The entry as it is after it was leased."""
 _CERTIFICATES: Final = f"""WITH RECURSIVE found (id) AS (
         SELECT min(certificate_id) FROM {TABLE} WHERE state = 0
         UNION ALL
@@ -165,15 +171,7 @@ def lease(connection: Executor, ask: Ask) -> Sequence[Leased]:
     for ids in _chunks([row[0] for row in rows]):
         which, values = _among("id", ids)
         connection.execute(f"{change} WHERE {which}", {"lease": ask.lease, "until": ask.until, **values})
-    return [_leased(row, ask.lease) for row in rows]
-
-
-def _leased(row: Sequence[Any], lease: int) -> Leased:
-    """The entry as it is after it was leased."""
-    found = Leased(*row)
-    if not found.lease:
-        return found._replace(lease=lease, doubtful=bool(found.doubtful))
-    return found._replace(lease=lease, lost=found.lost + 1, doubtful=True)
+    return [Leased._make(row) for row in rows]
 
 
 def _due(connection: Executor, ask: Ask) -> list[Any]:
@@ -186,7 +184,7 @@ def _due(connection: Executor, ask: Ask) -> list[Any]:
     for (certificate_id,) in connection.execute(_CERTIFICATES, {}).fetchall():
 
         def due(priority: int, most: int, which: str = certificate_id) -> Sequence[Any]:
-            values = {"certificate_id": which, "priority": priority, "now": ask.now, "most": most}
+            values = {"lease": ask.lease, "certificate_id": which, "priority": priority, "now": ask.now, "most": most}
             return connection.execute(query, values).fetchall()
 
         found += by_priority(ask, certificate_id, due)
@@ -197,7 +195,7 @@ def _suspects(connection: Executor, ask: Ask) -> Sequence[Any]:
     query = f"""SELECT {_LEASED} FROM {TABLE}
         WHERE state = 0 AND lost >= {SUSPECT} AND due <= :now AND (expires IS NULL OR expires > :now)
         {"" if ask.take_over else "AND lease = 0"} ORDER BY due LIMIT 1 {connection.lock}"""
-    return connection.execute(query, {"now": ask.now}).fetchall()
+    return connection.execute(query, {"lease": ask.lease, "now": ask.now}).fetchall()
 
 
 def settle(connection: Executor, done: Sequence[Done], later: Sequence[Later], times: SettleTimes) -> Collection[int]:

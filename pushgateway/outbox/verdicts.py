@@ -7,7 +7,7 @@ is a whole `send`, and the pauses between tries are long: an outage of hours, a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import attrs
 
@@ -49,9 +49,7 @@ class Rules:
     """Leases in a row that may be lost; after them the entry becomes a dead letter."""
 
 
-@safe_repr
-@attrs.frozen
-class Verdict:
+class Verdict(NamedTuple):
     """What becomes of an entry."""
 
     outcome: Outcome
@@ -82,12 +80,12 @@ def judge(  # noqa: PLR0911 - one return for each ending
     whole = last_word(
         outcome,
         attempts=entry.attempts + outcome.attempts,
-        doubtful=entry.doubtful,
+        doubtful=bool(entry.doubtful),
         deduplicates=deduplicates,
     )
     if whole.ok:
         return Verdict(whole)
-    doubtful = entry.doubtful or outcome.status is Status.UNKNOWN
+    doubtful = bool(entry.doubtful) or outcome.status is Status.UNKNOWN
     if outcome.reason is Reason.CLOSED:  # this worker ends; another one begins at once, and this was no try
         return Verdict(whole, due=now, tries=entry.tries, doubtful=doubtful)
     pause = PAUSES.get(outcome.reason) if outcome.reason is not None else None

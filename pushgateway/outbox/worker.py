@@ -29,13 +29,12 @@ from pushgateway.model.secret import safe_repr, where
 from pushgateway.outbox.content import (
     Content,
     Unreadable,
-    decode_content,
     decode_context,
     encode_outcome,
     owner_of,
     push_of,
 )
-from pushgateway.outbox.outbox import HANDED_OVER, Outbox, Result
+from pushgateway.outbox.outbox import CONTENTS, HANDED_OVER, Outbox, Result
 from pushgateway.outbox.store import Ask, Done, Later, Leased, SettleTimes
 from pushgateway.outbox.verdicts import Rules, UnknownPolicy, Verdict, before_sending, judge, unreadable
 
@@ -48,8 +47,6 @@ AT_ONCE: Final = 500
 """Results in one call of a handler, and rows in one step of housekeeping, at most."""
 WAITING_RESULTS: Final = 10_000
 """Results that may wait in memory for a handler; others wait in the store."""
-CONTENTS: Final = 1000
-"""Notifications that are kept read, because many pushes have the same."""
 JUMP: Final = 5.0
 """Seconds by which the clock must be ahead of the event loop's to count as a jump."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
@@ -110,7 +107,7 @@ class Worker:
         self._counts: Counter[tuple[str, int]] = Counter()
         self._known: list[tuple[str, Outcome | Verdict]] = []
         self._results: deque[Result] = deque()
-        self._contents: OrderedDict[tuple[bytes, int], Content] = OrderedDict()
+        self._messages: OrderedDict[tuple[int, bytes], Content] = OrderedDict()
         self._streams: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._suspect: str | None = None
@@ -225,6 +222,7 @@ class Worker:
 
     def _begin(self, leased: Sequence[Leased], now: float, *, suspect: bool) -> None:
         pushes = []
+        kinds = {one: self._gateway.deduplicates(one) for one in {entry.certificate_id for entry in leased}}
         for entry in leased:
             held = self._held.get(entry.dedupe_id)
             if held is not None:  # its lease ended before it could be settled: it is still this worker's
@@ -234,7 +232,7 @@ class Worker:
             self._counts[entry.certificate_id, entry.priority] += 1
             if suspect:
                 self._suspect = entry.dedupe_id
-            push = self._push(entry, now)
+            push = self._push(entry, kinds[entry.certificate_id], now)
             if push is not None:
                 pushes.append(push)
         if pushes:
@@ -242,36 +240,37 @@ class Worker:
             self._streams.add(task)
             task.add_done_callback(self._streams.discard)
 
-    def _push(self, entry: Leased, now: float) -> Push | None:
-        """The push of an entry; None if it has ended without one."""
+    def _push(self, entry: Leased, kind: bool | Literal["message"], now: float) -> Push | None:
+        """The push of an entry; None if it has ended without one. `kind`: how repeats of it are dropped, if at all."""
         push_token = PushToken(entry.certificate_id, entry.token)
-        kind = self._gateway.deduplicates(entry.certificate_id)
-        verdict = before_sending(
-            entry, push_token, deduplicates=bool(kind), unknown=self._policy(entry.certificate_id), rules=self._rules
-        )
-        if verdict is None:
-            left = self._timeout if entry.expires is None else max(min(self._timeout, entry.expires - now), 0.001)
-            try:
-                return push_of(self._content(entry, named=kind == "message"), entry, push_token, left)
-            except Unreadable as wrong:
-                verdict = Verdict(unreadable(entry, push_token, str(wrong)), dead=True)
-        self._know(entry.dedupe_id, verdict)
-        return None
+        if entry.lost:
+            unknown = self._policy(entry.certificate_id)
+            verdict = before_sending(entry, push_token, deduplicates=bool(kind), unknown=unknown, rules=self._rules)
+            if verdict is not None:
+                self._know(entry.dedupe_id, verdict)
+                return None
+        left = self._timeout if entry.expires is None else max(min(self._timeout, entry.expires - now), 0.001)
+        try:
+            content = self._outbox.contents.decode(entry.content)
+            if kind == "message" and not content.notification.dedupe_id:
+                content = self._named(content, entry)
+            return push_of(content, entry, push_token, left)
+        except Unreadable as wrong:
+            self._know(entry.dedupe_id, Verdict(unreadable(entry, push_token, str(wrong)), dead=True))
+            return None
 
-    def _content(self, entry: Leased, *, named: bool) -> Content:
-        """The content of an entry. Equal contents are one object, so that the gateway encodes it once. `named`: the
-        phone drops repeats of one message id, so the message has one that stays the same whenever it is sent."""
-        key = (entry.content, entry.lot if named else 0)
-        content = self._contents.pop(key, None)
-        if content is None:
-            content = decode_content(entry.content)
-            if named and not content.notification.dedupe_id:
-                note = attrs.evolve(content.notification, dedupe_id=_message_id(entry))
-                content = attrs.evolve(content, notification=note)
-        self._contents[key] = content
-        if len(self._contents) > CONTENTS:
-            self._contents.popitem(last=False)
-        return content
+    def _named(self, content: Content, entry: Leased) -> Content:
+        """The same content with an id of the message, by which phones drop repeats: it stays the same whenever the push
+        is sent, and all pushes of one `put` with this content have the same, so that they can share requests."""
+        key = (entry.lot, entry.content)
+        named = self._messages.pop(key, None)
+        if named is None:
+            name = hashlib.blake2b(entry.content, digest_size=10, key=str(entry.lot).encode()).hexdigest()
+            named = attrs.evolve(content, notification=attrs.evolve(content.notification, dedupe_id=name))
+        self._messages[key] = named
+        if len(self._messages) > CONTENTS:
+            self._messages.popitem(last=False)
+        return named
 
     def _policy(self, certificate_id: str) -> UnknownPolicy:
         return self._unknown_by.get(certificate_id, self._unknown)
@@ -313,14 +312,16 @@ class Worker:
             times = await self._settle_times()
             for dedupe_id, one in known:
                 entry = self._held[dedupe_id]
-                verdict = one if isinstance(one, Verdict) else self._judge(entry, one, times.now)
-                outcome = encode_outcome(verdict.outcome)
-                if verdict.due is None:
-                    done.append(Done(entry.id, entry.lease, outcome, verdict.dead))
-                    results.append(_result(entry, verdict))
-                else:
+                verdict = self._judge(entry, one, times.now) if isinstance(one, Outcome) else one
+                if verdict.due is not None:
+                    outcome = encode_outcome(verdict.outcome)
                     more = (verdict.tries, verdict.doubtful, verdict.outcome.attempts)
                     later.append(Later(entry.id, entry.lease, verdict.due, outcome, *more))
+                    continue
+                outcome = encode_outcome(verdict.outcome) if times.keep or verdict.dead else b""
+                done.append(Done(entry.id, entry.lease, outcome, verdict.dead))
+                if self._handler is not None:
+                    results.append(_result(entry, verdict))
             left = await self._outbox.store.settle(done, later, times)
         except StoreError as trouble:
             self._store_works.note(str(trouble))
@@ -329,13 +330,15 @@ class Worker:
         for dedupe_id, _ in known:
             self._release(dedupe_id)
         self._to_lease.set()
-        if self._handler is not None:
+        if results:
             space = WAITING_RESULTS - len(self._results)
             self._results.extend([one for one in results if one.number not in left][: max(space, 0)])
             self._to_hand_over.set()
         return True
 
     def _judge(self, entry: Leased, outcome: Outcome, now: float) -> Verdict:
+        if outcome.ok and not entry.doubtful and not entry.attempts:
+            return Verdict(outcome)  # nearly all
         if outcome.reason is Reason.CLOSED:
             self._stopping = True  # the gateway was closed first: nothing more can be sent through it
         return judge(
@@ -475,8 +478,3 @@ def _result(entry: Leased, verdict: Verdict) -> Result:
         dead=verdict.dead,
         number=entry.id,
     )
-
-
-def _message_id(entry: Leased) -> str:
-    """The id of a message, the same whenever one of its pushes is sent, and another one for any other `put`."""
-    return hashlib.blake2b(entry.content, digest_size=10, key=str(entry.lot).encode()).hexdigest()

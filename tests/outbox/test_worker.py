@@ -5,11 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pytest
 from inline_outbox import BROKEN, database_of, entry, inline_outbox
-from toy_vendor import ToyServer, certificate, gateway, note
+from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import FieldError, Gateway, Priority, Push, PushToken, Reason, Status
 from pushgateway.model.push import Owner
@@ -637,22 +637,42 @@ def test_withdrawn_before_it_is_sent(tmp_path: Path) -> None:
     assert results == []
 
 
-def test_one_message_id_for_phones_that_drop_repeats() -> None:
-    """Where the phone drops repeats of a message, all pushes of one `put` with an equal notification have the same
-    message id whenever they are sent, and those of another `put` have another."""
-    from inline_outbox import entry as made
+class DroppingPhones(Toy):
+    """The toy vendor, whose phones drop repeats of one message."""
 
-    from pushgateway.outbox.store import Leased
-    from pushgateway.outbox.worker import _message_id
+    @property
+    def deduplicates(self) -> Literal["message"]:  # type: ignore[override]
+        return "message"
 
-    def leased(lot: int, name: str) -> Leased:
-        put = made(name, lot=lot)._asdict()
-        del put["due"], put["digest"]
-        return Leased(**put, id=1, lease=1, tries=0, lost=0, doubtful=False, attempts=0)
 
-    assert _message_id(leased(1, "a")) == _message_id(leased(1, "b"))
-    assert _message_id(leased(1, "a")) != _message_id(leased(2, "a"))
-    assert len(_message_id(leased(1, "a"))) == 20
+def test_one_message_id_for_phones_that_drop_repeats(tmp_path: Path) -> None:
+    """Where phones drop repeats of a message, all pushes of one `put` with an equal notification have the same message
+    id whenever they are sent, and those of another `put` have another; one of the host's own stays."""
+
+    async def scene(s: Scene) -> Any:
+        sent: list[Push] = []
+        stream = s.gateway.stream
+
+        def watched(pushes: Sequence[Push], **options: Any) -> Any:
+            sent.extend(pushes)
+            return stream(pushes, **options)
+
+        s.gateway.stream = watched  # type: ignore[method-assign,assignment]
+        same, own = note(), note(dedupe_id="mine")
+        await s.outbox.put([push("a", notification=same), push("b", notification=same), push("own", notification=own)])
+        await s.outbox.put([push("c", notification=same)])
+        await lose(s, 1)
+        async with s.worker():
+            await asyncio.sleep(2)
+        again = {one.push_token.token: one.notification.dedupe_id for one in sent}
+        return again, s.taken.endings()
+
+    names, endings = run(tmp_path, scene, vendors={"toy": DroppingPhones})
+
+    assert names["a"] == names["b"] != names["c"]
+    assert names["own"] == "mine"
+    assert len(names["a"] or "") == 20
+    assert set(endings.values()) == {ACCEPTED}
 
 
 @pytest.mark.parametrize(
