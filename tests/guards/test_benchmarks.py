@@ -72,6 +72,7 @@ def run(script: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
         ("calls", ("--count", "12", "--rounds", "1"), {"calls": 6}),
         ("shared_state", ("--count", "4", "--rounds", "1", "--seconds", "0.1"), {"shared state": 7, "idle": 3}),
         ("devices", ("--count", "12", "--rounds", "1"), {"devices": 9}),
+        ("outbox", ("--count", "600", "--rounds", "1"), {"outbox": 2}),
         ("brands", ("--count", "40", "--rounds", "1"), dict.fromkeys(STUBBED, 6)),
     ],
 )
