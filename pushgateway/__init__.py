@@ -8,11 +8,19 @@ from pushgateway.gateway import Gateway
 from pushgateway.model.appearance import Alert, Badge, Button
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
 from pushgateway.model.click import ClickAction, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
-from pushgateway.model.errors import ConfigError, FieldError, LoopError, PluginError, PushgatewayError
+from pushgateway.model.errors import (
+    ConfigError,
+    FieldError,
+    LoopError,
+    PluginError,
+    PushgatewayError,
+    StoreError,
+    StoreFull,
+)
 from pushgateway.model.intent import Intent, Priority
 from pushgateway.model.notification import Network, Notification
 from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, PushFailed, TokenOutcome
-from pushgateway.model.push import Push, PushToken
+from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.receipt import Proof, Receipt, ReceiptKind, ReceivedReceipts, Statistics
 from pushgateway.model.secret import Secret
@@ -51,6 +59,7 @@ __all__ = [
     "OpenIntentUri",
     "OpenUrl",
     "Outcome",
+    "Owner",
     "PluginError",
     "Priority",
     "Proof",
@@ -67,6 +76,8 @@ __all__ = [
     "Secret",
     "Statistics",
     "Status",
+    "StoreError",
+    "StoreFull",
     "SumStatus",
     "TokenOutcome",
     "Trace",

@@ -79,7 +79,7 @@ class Devices:
         right only if this is the one process that sends. `folder`: what an SQLite file is relative to (default: the
         working folder). `clock` (epoch seconds), `rng`: for tests.
         """
-        self._store = _open(store, folder, rng or random.SystemRandom())
+        self._store = open_store(store, folder, rng or random.SystemRandom())
         self._clock = clock
         self._confirmations = Confirmations(self._holding, is_shared=shared and self._store.is_shared)
         self._verdicts = Verdicts(self._store_retire, retired=self._emit_retired, stopped=self._emit_stopped)
@@ -293,7 +293,7 @@ def check_devices_url(field: str, url: str) -> None:
         check_sql_url(field, url)
 
 
-def _open(store: DeviceStore | str, folder: Path | None, rng: random.Random) -> DeviceStore:
+def open_store(store: DeviceStore | str, folder: Path | None, rng: random.Random) -> DeviceStore:
     if not isinstance(store, str):
         return store
     if store == "memory:":

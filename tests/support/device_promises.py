@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pushgateway.devices import Binding, DeviceStore
-from pushgateway.devices.devices import _open
+from pushgateway.devices.devices import open_store
 from pushgateway.devices.store import Verdict
 from pushgateway.model.push import PushToken
 
@@ -35,7 +35,7 @@ def verdict(binding: Binding) -> Verdict:
 @asynccontextmanager
 async def opened(url: str, seed: int = 0) -> AsyncIterator[DeviceStore]:
     """The store behind a URL."""
-    store = _open(url, None, random.Random(seed))
+    store = open_store(url, None, random.Random(seed))
     try:
         yield store
     finally:

@@ -34,6 +34,7 @@ from pushgateway import (
     TokenOutcome,
     load_config,
 )
+from pushgateway.devices import Binding, Devices
 from pushgateway.receipts import Confirmation, Confirming, Receipts
 from pushgateway.vendor import Response, Vendor
 
@@ -199,3 +200,26 @@ async def mistakes(gateway: Gateway) -> None:
     Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]
     pushgateway.sync.Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]
     PushToken(7005, "a token").token = "another"  # type: ignore[misc]
+
+
+async def to_users(devices: Devices) -> None:
+    """Outcomes by user and device; bindings by user; what the calls say they did."""
+    async with devices, Gateway(CERTIFICATES, devices=devices) as gateway:
+        bound = await devices.bind("ann", "phone-1", PushToken(7005, "a token"), locale="zh")
+        assert_type(bound, Binding)
+        assert_type(bound.device, str)
+        assert_type(await gateway.push_to_users(["ann"], Notification("title", "body")), dict[str, dict[str, Outcome]])
+        for binding in (await devices.of_users(["ann"]))["ann"]:
+            await gateway.send_each([Push(binding.push_token, Notification("title", "body"), owner=binding.owner)])
+        assert_type(await devices.pushes(["ann"], Notification("title", "body")), list[Push])
+        assert_type(await devices.rotate(PushToken(7005, "a token"), PushToken(7005, "another")), Binding | None)
+        assert_type(await devices.unbind("ann", "phone-1"), bool)
+        assert_type(await devices.unbind_user("ann"), int)
+
+
+def to_users_blocking(devices: Devices) -> None:
+    """The same, without an event loop."""
+    with pushgateway.sync.Gateway(CERTIFICATES, devices=devices) as gateway:
+        assert_type(gateway.devices.bind("ann", "phone-1", PushToken(7005, "a token")), Binding)
+        assert_type(gateway.push_to_users(["ann"], Notification("title", "body")), dict[str, dict[str, Outcome]])
+        assert_type(gateway.devices.unbind_user("ann"), int)
