@@ -24,6 +24,9 @@ OFFERED = 0.8 * RATE / NUMBER
 BEFORE, AFTER = 1.0, 7.0
 """Seconds of the load before and after the trouble: the store is asked again after five seconds at the latest."""
 
+MOST_TIMES = 3
+"""Times that the store may be gone for a process: a busy machine may be late with an answer too."""
+
 Trouble = Callable[[Redis, SlowProxy], Iterator[None]]
 
 
@@ -78,8 +81,8 @@ def seconds(request: pytest.FixtureRequest) -> float:
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_trouble_of_the_store_costs_no_push(trouble: Trouble, own_redis: Redis, seconds: float) -> None:
     """Of what is offered at least 95 % is accepted, at a vendor where each login ends the access token of the one
-    before: there is one login in all. No push takes long, and each process reports that the store was gone and is
-    back."""
+    before: there is one login in all. No push takes long, and each process reports that the store was gone and is back,
+    not once for each call that fails."""
     oppo = OppoSandbox(dialect="current", last_login_wins=True, per_second=round(RATE * 1.2), tokens=5000)
     lasts = BEFORE + seconds + AFTER
     number = round(OFFERED * lasts)
@@ -99,4 +102,6 @@ def test_trouble_of_the_store_costs_no_push(trouble: Trouble, own_redis: Redis, 
     assert [answer["ok"] >= 0.95 * number for answer in answers] == [True] * NUMBER, answers
     assert max(answer["slowest"] for answer in answers) < 5
     assert oppo.ledger.calls["auth"] == 1
-    assert [process["changes"] for process in learned] == [[False, True]] * NUMBER
+    changes = [process["changes"] for process in learned]
+    assert [one[:1] + one[-1:] for one in changes] == [[False, True]] * NUMBER, changes
+    assert max(map(len, changes)) <= 2 * MOST_TIMES, changes

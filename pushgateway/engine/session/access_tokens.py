@@ -173,12 +173,14 @@ class AccessTokens:
         token was signed here, or our clock was wrong.
         """
         held = self._held.get(key)
-        if held is None or held.access.value != access.value:
+        if held is not None and held.access.value != access.value:
+            return
+        if self._shared is not None:
+            self._unwanted[key] = mark_of(access)  # the store may still have it
+        if held is None:
             return
         held.is_forgotten = True
         self._forget_held(key)
-        if self._shared is not None:
-            self._unwanted[key] = mark_of(access)
         if not contended:
             return
         now = self._monotonic()
