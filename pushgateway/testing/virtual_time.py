@@ -11,6 +11,7 @@ virtual time, so the loop would jump past them or report a deadlock.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import selectors
 from collections.abc import Callable, Coroutine
@@ -43,6 +44,18 @@ class _JumpingSelector(selectors.DefaultSelector):
         return ready
 
 
+class _NumberedTask(asyncio.Task[T]):
+    """A task whose place in a set depends on how many were made before it and not on its address in memory. asyncio
+    cancels the tasks of a `TaskGroup` in the order of a set."""
+
+    def __init__(self, number: int, coro: Coroutine[Any, Any, T], **options: Any) -> None:
+        self._number = number  # before asyncio keeps the task in a set
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An asyncio loop with virtual time, starting at 0.0 seconds.
 
@@ -57,6 +70,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _JumpingSelector()
         selector.jump = self._jump
         super().__init__(selector)
+        numbers = itertools.count()
+        self.set_task_factory(lambda loop, coro, **options: _NumberedTask(next(numbers), coro, loop=loop, **options))
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""

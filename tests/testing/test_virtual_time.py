@@ -4,6 +4,7 @@ unnoticed."""
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -101,6 +102,32 @@ def test_a_seed_gives_a_repeatable_order() -> None:
     assert all(run_virtual(arrival_order(), seed=seed) == run for seed, run in runs.items())
     assert all(sorted(run) == list(range(20)) for run in runs.values())
     assert len({tuple(run) for run in runs.values()}) == 5
+
+
+def test_the_tasks_of_a_group_are_cancelled_in_the_same_order_each_time() -> None:
+    """asyncio keeps them in a set; by their addresses in memory the order would differ from run to run."""
+
+    async def member(number: int, ended: list[int]) -> None:
+        try:
+            await asyncio.sleep(1)
+        finally:
+            ended.append(number)
+
+    async def main() -> list[int]:
+        ended: list[int] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5), asyncio.TaskGroup() as group:
+                for number in range(20):
+                    group.create_task(member(number, ended))
+        return ended
+
+    kept: list[object] = []
+    runs = set()
+    for _ in range(10):
+        runs.add(tuple(run_virtual(main())))
+        kept.append([object() for _ in range(1000)])  # so that the next tasks are at other addresses
+
+    assert len(runs) == 1
 
 
 def test_a_deadlock_is_an_error_that_names_the_waiting_tasks() -> None:
