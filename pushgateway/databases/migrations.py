@@ -47,7 +47,7 @@ def _statements(text: str) -> list[str]:
 
 
 def migrate(connection: Connection, part: str, migrations: Sequence[Sequence[str]]) -> None:
-    """Bring the tables of a part up to date in a PostgreSQL or MySQL database. The caller commits.
+    """Bring the tables of a part up to date in a PostgreSQL or MySQL database, and commit.
 
     Only the first process needs the right to create tables; nothing is written if they are up to date. PostgreSQL
     applies all files in one transaction. MySQL commits each statement by itself, so a file that was cut off is run
@@ -69,6 +69,7 @@ def migrate(connection: Connection, part: str, migrations: Sequence[Sequence[str
             for statement in statements:
                 connection.exec_driver_sql(statement)
             _set_version(connection, part, number, is_new=number == 1)
+        connection.commit()  # before the lock is given back
 
 
 def _version(connection: Connection, part: str) -> int:

@@ -81,8 +81,9 @@ class SqlDatabase:
         driver may follow (`?sslmode=verify-full`). `part`: whose tables these are, such as "devices"; an SQLite file
         holds one part only, which `application_id` marks. `migrations`: see `pushgateway.databases.migrations`.
         `folder`: what the path of an SQLite file is relative to (default: the working folder). `threads`: works at the
-        same time. `timeout`: seconds for connecting, for a statement, for a lock, and for the reply of a server.
-        `synchronous`: of SQLite, see `Database`. `field`: how errors name the URL.
+        same time, and as many more that only read: these never wait for those that write. `timeout`: seconds for
+        connecting, for a statement, for a lock, and for the reply of a server. `synchronous`: of SQLite, see
+        `Database`. `field`: how errors name the URL.
 
         Raises `FieldError` for a wrong URL, which is not quoted, and `ConfigError` without the extra `sql`.
         """
@@ -108,7 +109,8 @@ class SqlDatabase:
         self._reading: dict[str, Any] = {_READS: True}
         if self.dialect == "postgresql":
             self._reading["isolation_level"] = "AUTOCOMMIT"  # two round trips less
-        self._threads = ThreadPoolExecutor(threads, f"pushgateway-{part}")
+        self._writers = ThreadPoolExecutor(threads, f"pushgateway-{part}")
+        self._readers = ThreadPoolExecutor(threads, f"pushgateway-{part}-reads")
         self._is_ready = self.dialect == "sqlite"  # `Database.connect` brings the tables up to date
         self._getting_ready = threading.Lock()
         self._pid: int | None = None
@@ -142,7 +144,8 @@ class SqlDatabase:
         self._waiting += 1
         try:
             async with asyncio.timeout(timeout):
-                return await asyncio.wrap_future(self._threads.submit(self._run, work, reads))
+                threads = self._readers if reads else self._writers
+                return await asyncio.wrap_future(threads.submit(self._run, work, reads))
         except TimeoutError:
             raise StoreError(f"{self.name}: did not answer in time") from None
         finally:
@@ -156,7 +159,8 @@ class SqlDatabase:
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:
-        self._threads.shutdown()
+        self._writers.shutdown()
+        self._readers.shutdown()
         self._engine.dispose()
 
     # In a thread
@@ -199,7 +203,7 @@ class SqlDatabase:
             return
         with self._getting_ready:
             if not self._is_ready:
-                with self._engine.begin() as connection:
+                with self._engine.connect() as connection:
                     migrate(connection, self._part, self._migrations)
                 self._is_ready = True
 
@@ -369,4 +373,4 @@ def _connect_options(dialect: Dialect, timeout: float) -> dict[str, Any]:
 
 
 def _pool_options(threads: int, timeout: float) -> dict[str, Any]:
-    return {"pool_size": threads, "max_overflow": 0, "pool_timeout": timeout, "hide_parameters": True}
+    return {"pool_size": 2 * threads, "max_overflow": 0, "pool_timeout": timeout, "hide_parameters": True}

@@ -55,7 +55,7 @@ class Delivery(Ask):
     """
 
     __slots__ = (
-        *("_completions", "_gate", "_leave", "_loop", "_permit", "_quota", "_release", "_signer"),
+        *("_completions", "_gate", "_leave", "_loop", "_permit", "_put_aside", "_quota", "_release", "_signer"),
         *("comes_again", "content", "part", "runs", "session", "stored", "trace"),
     )
 
@@ -69,12 +69,14 @@ class Delivery(Ask):
         session: VendorSession,
         completions: Completions,
         release: Callable[[], None],
+        put_aside: Callable[[Delivery, Sequence[Run], Refused], None],
         signer: ReceiptSigner | None = None,
         content: SavedContent | None = None,
         leave: Callable[[Delivery], None] | None = None,
     ) -> None:
         """`runs`: of one endpoint and quota. `permit`: what `gate` gave for them. `part`: of the queue, from which they
         were cut. `release` gives back the build lock: once, when the first request stands ready or at the end.
+        `put_aside`: called with pushes of it that cannot be sent now, and why; they are not in it any more.
         `signer`: what marks the request as a whole for receipts, where that is wanted. `content`: the notification that
         has to be saved before, or is; then `leave` is called at the end."""
         first = runs[0]
@@ -92,6 +94,7 @@ class Delivery(Ask):
         """Pushes of it wait for another try."""
         self._leave = leave
         self._permit = permit
+        self._put_aside = put_aside
         self._gate = gate
         self._completions = completions
         self._release: Callable[[], None] | None = release
@@ -192,24 +195,23 @@ class Delivery(Ask):
 
     async def confirmed(self, request: Request) -> Request | NoVerdict:
         """The request, after asking whether the phones still belong to the users that the pushes are for. Those that do
-        not end here.
+        not end here; if that cannot be asked, all pushes with an owner are put aside.
 
-        Raises `_Changed` if the request has to be built without them, and `Refused` if that cannot be asked. Where an
-        earlier request of the exchange has left, the exchange gets a `NoVerdict` instead, and what was in this request
-        is tried again.
+        Raises `_Changed` if the request has to be built without some of them. Where an earlier request of the exchange
+        has left, the exchange gets a `NoVerdict` instead, and what was in this request is tried again.
         """
-        if not self.of_this_try:
-            self.built()  # to ask takes a round trip: others may build meanwhile
         pushes = [(token, owner) for run in self.runs for token, owner in zip(run.push_tokens, run.owners, strict=True)]
         owned = [(push_token, owner) for push_token, owner in pushes if owner is not None]
         bindings = self._completions.bindings
-        if bindings is None:
-            raise RuntimeError("there is nobody to be asked")
+        if bindings is None or not owned:
+            return request
+        if not self.of_this_try:
+            self.built()  # to ask takes a round trip: others may build meanwhile
         for _ in range(CONFIRMATIONS):
             try:
                 answer = await bindings.confirm(owned)
             except StoreError as unavailable:
-                return self._unconfirmed(f"{UNCONFIRMED}: {unavailable}")
+                return self._without_owned(f"{UNCONFIRMED}: {unavailable}")
             gone = {place for place, (_, owner) in enumerate(pushes) if owner and owner.binding in answer.gone}
             if gone and self.of_this_try:
                 return NoVerdict(UNBOUND, sent=False)
@@ -220,12 +222,15 @@ class Delivery(Ask):
                 raise _Changed
             if self._loop.time() < answer.until:
                 return attrs.evolve(request, leave_before=answer.until)
-        return self._unconfirmed(f"{UNCONFIRMED} in time")
+        return self._without_owned(f"{UNCONFIRMED} in time")
 
-    def _unconfirmed(self, detail: str) -> NoVerdict:
-        if not self.of_this_try:
-            raise Refused(Reason.UNAVAILABLE, detail=detail)
-        return NoVerdict(detail, sent=False)
+    def _without_owned(self, detail: str) -> NoVerdict:
+        if self.of_this_try:
+            return NoVerdict(detail, sent=False)
+        owners = [owner for run in self.runs for owner in run.owners]
+        owned, self.runs = separate(self.runs, {place for place, owner in enumerate(owners) if owner is not None})
+        self._put_aside(self, owned, Refused(Reason.UNAVAILABLE, detail=detail))
+        raise _Changed
 
     def _take_back(self, late: TooLate) -> None:
         """The request that was handed to the transport last has not left. Raises the error if others have."""

@@ -339,6 +339,7 @@ class Endpoint:
             session=session,
             completions=self._completions,
             release=self._build_lock.give_back,
+            put_aside=self._put_aside,
             signer=signer if marks == "message" else None,
             content=content,
             leave=self._leave,
@@ -505,6 +506,18 @@ class Endpoint:
         """Pushes of a batch wait for another one, as far as they are wanted."""
         delivery.comes_again = True
         self._requeue([run for run in runs if is_wanted(run)], part)
+
+    def _put_aside(self, delivery: Delivery, runs: Sequence[Run], refusal: Refused) -> None:
+        """Pushes of a batch cannot be sent now, for a cause that is not the vendor's: each has an outcome or another
+        try. The others of the batch go on."""
+        again: dict[tuple[int, float], list[tuple[Run, Sequence[Outcome]]]] = {}
+        for run in runs:
+            run.tries += 1
+            if not run.settled:
+                self._sort(run, [refusal.outcome(push, sent=False) for push in run.pushes], again)
+        for (tries, retry_after), those in again.items():
+            delivery.comes_again = True
+            self._retry(those, tries, retry_after)
 
     def _answered(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """The vendor answered about each push."""

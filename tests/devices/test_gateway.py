@@ -242,6 +242,32 @@ def test_a_store_that_is_down_leaves_the_push_unsent() -> None:
     assert {token for batch in scene.server.batches for token, *_ in batch} == {"a", "p"}
 
 
+@pytest.mark.parametrize("settings", [{}, {"mixed": False}])
+def test_a_store_that_is_down_costs_no_push_without_an_owner(settings: dict[str, Any]) -> None:
+    """Not even those in the same request: it is built anew without the others, and leaves at once."""
+
+    async def script(scene: Scene) -> None:
+        pushes = await scene.bound("ann", "a", "b")
+        plain = [Push(PushToken(1, text), note()) for text in ("p", "q")]
+        await scene.gateway.send(PushToken(1, "first"), note())  # logs in
+        scene.store.is_down = True
+        sending = [
+            asyncio.ensure_future(scene.gateway.send_each(those))
+            for those in ([plain[0], pushes[0], plain[1]], [pushes[1], Push(PushToken(1, "r"), note())])
+        ]
+        await asyncio.sleep(0.1)
+        assert [scene.server.ledger[token, "title"] for token in ("p", "q", "r")] == [1, 1, 1]
+        (one, two, three), (four, five) = [await each for each in sending]
+
+        assert [one.ok, three.ok, five.ok] == [True, True, True]
+        assert endings([two, four]) == [(Status.NOT_SENT, Reason.UNAVAILABLE)] * 2
+        assert two.attempts == 0
+
+    scene = play(script, **settings)
+
+    assert {token for batch in scene.server.batches for token, *_ in batch} == {"first", "p", "q", "r"}
+
+
 def test_a_store_that_comes_back_in_time_costs_no_push() -> None:
     """It is asked again with the retries of the push."""
 

@@ -191,6 +191,23 @@ def test_a_slow_work_ends_at_the_time_limit(url: str, tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+def test_reads_do_not_wait_for_writes(url: str, tmp_path: Path) -> None:
+    """However many works write and hold their threads, one that only reads has its result."""
+    held = threading.Event()
+
+    async def scene() -> list[str]:
+        async with opened(url, tmp_path, threads=1) as database:
+            await database.run(lambda connection: add(connection, "a"))
+            writing = [asyncio.ensure_future(database.run(lambda connection: held.wait() and None)) for _ in range(3)]
+            try:
+                return await database.run(words, reads=True)
+            finally:
+                held.set()
+                await asyncio.gather(*writing)
+
+    assert asyncio.run(scene()) == ["a"]
+
+
 def test_a_closed_database_says_so(url: str, tmp_path: Path) -> None:
     """After `aclose()` there is an error and no new connection; closing again changes nothing."""
 

@@ -58,7 +58,7 @@ PLANTS = [
     SourcePlant(
         "pushes are sent when the devices cannot be asked",
         "pushgateway/engine/delivery.py",
-        'return self._unconfirmed(f"{UNCONFIRMED}: {unavailable}")',
+        'return self._without_owned(f"{UNCONFIRMED}: {unavailable}")',
         "return request",
         f"{GATEWAY}::test_a_store_that_is_down_leaves_the_push_unsent",
     ),
