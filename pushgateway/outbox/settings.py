@@ -12,6 +12,7 @@ from typing import Any, Final, get_args
 
 import attrs
 
+from pushgateway.databases.redis import SCHEMES, check_redis_url
 from pushgateway.databases.sqlite import sqlite_path
 from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_count, check_seconds
@@ -71,17 +72,19 @@ SECRET: Final = ("url", "webhook_secret")
 """Keys whose value may have a source (`env:` or `file:`)."""
 
 
-_KINDS: Final = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
+_SQL: Final = ("postgresql", "postgres", "mysql", "mariadb")
 
 
 def check_url(field: str, url: object) -> None:
     """Raise `FieldError` unless the URL names a kind of store that there is."""
     kind = url.partition(":")[0] if isinstance(url, str) else ""
-    if kind not in _KINDS or not isinstance(url, str):
+    if not isinstance(url, str) or kind not in ("sqlite", *_SQL, *SCHEMES):
         del url, kind  # it may hold a password, and a crash reporter stores the variables of this frame
-        raise FieldError(field, "must be sqlite:///file, postgresql://user:password@host/name or mysql://…")
+        raise FieldError(field, "must be sqlite:///file, postgresql://user:password@host/name, mysql://… or redis://…")
     if kind == "sqlite":
         sqlite_path(field, url, Path())
+    elif kind in SCHEMES:
+        check_redis_url(field, url)
 
 
 @safe_repr
@@ -111,6 +114,10 @@ class OutboxSettings:
         """A store of its own; nothing is opened yet."""
         if self.url.startswith("sqlite:"):
             return SQLiteStore(sqlite_path("outbox.url", self.url, self.folder), **self._of(_STORE))
+        if self.url.partition(":")[0] in SCHEMES:
+            from pushgateway.outbox.redis import RedisStore
+
+            return RedisStore(self.url, field="outbox.url")
         from pushgateway.outbox.sql import SqlStore
 
         return SqlStore(self.url, field="outbox.url")

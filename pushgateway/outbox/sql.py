@@ -17,14 +17,13 @@ from sqlalchemy import Connection, CursorResult, TextClause, text
 from pushgateway.databases.sql import SqlDatabase
 from pushgateway.model.errors import FieldError
 from pushgateway.model.secret import safe_repr
+from pushgateway.outbox.clock import ServerClock
 from pushgateway.outbox.store import Entry
 from pushgateway.outbox.tables import Executor, TableStore, parameters, put
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CLOCK_LASTS: Final = 60.0
-"""Seconds after which the server is asked for its time again."""
 _NOW: Final = {
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
     "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
@@ -57,22 +56,13 @@ class SqlStore(TableStore):
             timeout=timeout,
             field=field,
         )
-        self._monotonic = monotonic
-        self._clock = (0.0, float("-inf"))
-        """The server's time minus the time of `monotonic`, and until when that is used."""
+        self._clock = ServerClock(lambda: self._database.run(self.time_of, reads=True), monotonic)
 
     async def open(self) -> None:
         await self._database.open()
 
     async def now(self) -> float | None:
-        offset, until = self._clock
-        before = self._monotonic()
-        if before >= until:
-            there = await self._database.run(self.time_of, reads=True)
-            after = self._monotonic()
-            offset = there - (before + after) / 2
-            self._clock = (offset, after + CLOCK_LASTS)
-        return self._monotonic() + offset
+        return await self._clock.now()
 
     def time_of(self, connection: Connection) -> float:
         """The server's time, asked for on this connection."""

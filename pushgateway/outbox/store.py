@@ -1,7 +1,7 @@
 """The port of an outbox: what a store must do, and the values that pass through it.
 
 A store keeps entries (pushes that wait) and results (outcomes that nobody has taken yet). It decides nothing: what an
-outcome means is decided in `verdicts`, who sends in `worker`. Adapters: `sqlite`, `sql`. All times are epoch
+outcome means is decided in `verdicts`, who sends in `worker`. Adapters: `sqlite`, `sql`, `redis`. All times are epoch
 seconds. An entry goes through these states:
 
     waiting ──lease──> leased ──settle──> done ──take──> (forgotten, or only its id is remembered)

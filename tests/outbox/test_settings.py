@@ -98,10 +98,10 @@ def test_without_a_table_nothing_is_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ["outbox.url: must be sqlite:///file, postgresql://user:password@host/name or mysql://…"]),
+        ("", ["outbox.url: must be sqlite:///file, postgresql://user:password@host/name, mysql://… or redis://…"]),
         (
             f"url = '{CANARY}'",
-            ["outbox.url: must be sqlite:///file, postgresql://user:password@host/name or mysql://…"],
+            ["outbox.url: must be sqlite:///file, postgresql://user:password@host/name, mysql://… or redis://…"],
         ),
         ("url = 'sqlite:///'", ["outbox.url: must be sqlite:///file or, for an absolute path, sqlite:////folder/file"]),
         ("url = 'env:MISSING'", ["outbox.url: the environment variable MISSING is not set"]),

@@ -1,17 +1,22 @@
-"""The outbox in real PostgreSQL and MariaDB: the same tests as for SQLite, and what only servers can do."""
+"""The outbox in real PostgreSQL, MariaDB and Redis: the same tests as for SQLite, and what only servers can do."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio
+from kills.judge import play
 from outbox_conformance import Make, StoreTests, ask, ids
 from sqlalchemy import Connection, create_engine, text
 
 from pushgateway import Notification, Push, PushToken
 from pushgateway.model.errors import StoreError
-from pushgateway.outbox import IdConflict, Outbox
+from pushgateway.outbox import IdConflict, Outbox, OutboxFull
+from pushgateway.outbox.redis import RedisStore
 from pushgateway.outbox.sql import SqlStore
 
 NOTE = Notification("title", "body")
@@ -31,6 +36,14 @@ class TestMariaDB(StoreTests):
     @pytest.fixture
     def make(self, mariadb_url: str) -> Make:
         return lambda: SqlStore(mariadb_url)
+
+
+class TestRedis(StoreTests):
+    """Redis."""
+
+    @pytest.fixture
+    def make(self, redis_url: str) -> Make:
+        return lambda: RedisStore(redis_url)
 
 
 @pytest.fixture(params=["postgres_url", "mariadb_url"])
@@ -145,3 +158,78 @@ def test_a_server_that_is_not_there() -> None:
 
     assert "secret" not in said
     assert "127.0.0.1:1" in said
+
+
+def test_a_full_redis(redis_url: str) -> None:
+    """Without memory `put` raises `OutboxFull` and nothing of the call is stored; what is there can be settled, and
+    with memory everything works again."""
+
+    async def scene() -> Any:
+        async with Outbox(RedisStore(redis_url)) as outbox:
+            await outbox.put([push("a")])
+            client = redis.asyncio.from_url(redis_url)
+            await client.config_set("maxmemory", 1)
+            try:
+                with pytest.raises(OutboxFull) as error:
+                    await outbox.put([push("b"), push("c")])
+            finally:
+                await client.config_set("maxmemory", 0)
+            await client.aclose()
+            await outbox.put([push("d")])
+            now = await outbox.now()
+            return str(error.value), [one.token for one in await outbox.store.lease(ask(now=now + 1))]
+
+    said, tokens = asyncio.run(scene())
+
+    assert said.endswith("has no memory left")
+    assert tokens == ["a", "d"]
+
+
+def test_a_redis_that_would_lose_pushes_is_named(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Opening logs each setting with which pushes may be lost."""
+
+    async def scene() -> None:
+        client = redis.asyncio.from_url(redis_url)
+        former = {**await client.config_get("appendonly"), **await client.config_get("maxmemory-policy")}
+        try:
+            await client.config_set("maxmemory-policy", "allkeys-lru")
+            await client.config_set("appendonly", "no")
+            async with Outbox(RedisStore(redis_url)):
+                pass
+        finally:
+            for name, value in former.items():
+                await client.config_set(name, value)
+            await client.aclose()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(scene())
+
+    said = [one.getMessage() for one in caplog.records if one.name == "pushgateway.outbox.redis"]
+    assert [line.partition(": pushes")[0].rpartition("/")[2].partition(": ")[2] for line in said] == [
+        "appendonly is no",
+        "maxmemory-policy is allkeys-lru",
+    ]
+
+
+def test_a_redis_that_has_forgotten_the_scripts(redis_url: str) -> None:
+    """After a restart of the server the scripts are sent again by themselves."""
+
+    async def scene() -> int:
+        async with Outbox(RedisStore(redis_url)) as outbox:
+            await outbox.put([push("a")])
+            client = redis.asyncio.from_url(redis_url)
+            await client.script_flush()
+            await client.aclose()
+            await outbox.put([push("b")])
+            return (await outbox.status()).total("waiting")
+
+    assert asyncio.run(scene()) == 2
+
+
+@pytest.mark.parametrize("kind", ["postgres_url", "mariadb_url", "redis_url"])
+def test_killed_processes_lose_nothing(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """As with SQLite: processes that are killed at random moments lose and double nothing."""
+    report = play(tmp_path, 6, seed=3, url=request.getfixturevalue(kind))
+
+    assert report.broken == []
+    assert report.put > 50

@@ -1,0 +1,595 @@
+"""`RedisStore`: the outbox in a Redis or Valkey, 6.2 or later, for processes on any number of machines.
+
+Each method is one round trip: a script in Lua, which the server runs as a whole. All keys begin with one prefix in
+braces, so that a cluster keeps them in one place. An entry is a hash; sorted sets say in which order entries of one
+certificate and priority are due. Not Redis streams: a consumer group knows neither priorities nor a later `due`, cannot
+take out the pushes of one user, and accepts the acknowledgement of a worker that has lost its lease.
+
+How durable it is, the server decides: `appendonly yes` with `appendfsync always` loses nothing, with `everysec` up to a
+second, and without an append-only file much more; `open` logs what is set otherwise. `maxmemory-policy` must be
+`noeviction`. Needs the extra `redis`; imported when it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, Final
+
+from pushgateway.databases.redis import RedisDatabase
+from pushgateway.model.errors import StoreError, StoreFull
+from pushgateway.model.secret import safe_repr
+from pushgateway.outbox.clock import ServerClock
+from pushgateway.outbox.store import (
+    Ask,
+    Counts,
+    Done,
+    Entry,
+    IdsTaken,
+    Later,
+    Leased,
+    SettleTimes,
+    StoredLetter,
+    StoredResult,
+    Whose,
+    Withdrawn,
+)
+from pushgateway.outbox.verdicts import EXPIRED, EXPIRED_IN_DOUBT, WITHDRAWN
+
+log = logging.getLogger(__name__)
+
+PREFIX: Final = "{pushgateway:outbox}:"
+
+# The keys, behind the prefix: `n` the last number; `i` dedupe id -> number; `e:<number>` an entry; `c` certificates
+# with waiting entries; `w:<priority>:<certificate>` its waiting and leased entries by `due`; `h:<certificate>` the
+# leased ones of these by the end of their lease; `o:<certificate>` by `put_at`; `s` suspects by `due` (not in `w`); `x`
+# by `expires`; `v` withdrawn ones that a worker has, by the end of its lease; `d` results by `due`; `r` remembered ids
+# by their end; `l` dead letters by dedupe id; `u:<user>` and `t:<device>` their entries; `k` counts of results and dead
+# letters of each certificate. Numbers have 15 digits, so that entries with the same `due` are in the order of `put`.
+_COMMON: Final = """
+local P = KEYS[1]
+local function call(...) return redis.call(...) end
+local function key(id) return P .. 'e:' .. id end
+local function get(id, ...) return call('HMGET', key(id), ...) end
+local function queue(p, c) return P .. 'w:' .. p .. ':' .. c end
+local function count(c, what, n)
+  if call('HINCRBY', P .. 'k', what .. c, n) == 0 then call('HDEL', P .. 'k', what .. c) end
+end
+local function join(id, c, p, due, put_at, expires)
+  call('ZADD', queue(p, c), due, id)
+  call('ZADD', P .. 'o:' .. c, put_at, id)
+  if expires ~= '' then call('ZADD', P .. 'x', expires, id) end
+  call('SADD', P .. 'c', c)
+end
+local function leave(id, c, p)
+  call('ZREM', queue(p, c), id)
+  call('ZREM', P .. 'h:' .. c, id)
+  call('ZREM', P .. 'o:' .. c, id)
+  call('ZREM', P .. 'x', id)
+  call('ZREM', P .. 's', id)
+  if call('ZCARD', P .. 'o:' .. c) == 0 then call('SREM', P .. 'c', c) end
+end
+local function disown(id)
+  local e = get(id, 'user', 'device')
+  if e[1] and e[1] ~= '' then call('SREM', P .. 'u:' .. e[1], id) end
+  if e[2] and e[2] ~= '' then call('SREM', P .. 't:' .. e[2], id) end
+end
+local function forget(id)
+  disown(id)
+  call('HDEL', P .. 'i', get(id, 'dedupe_id')[1])
+  call('DEL', key(id))
+end
+local function remember(id, till)
+  disown(id)
+  call('HDEL', key(id), 'content', 'token', 'context', 'user', 'device', 'outcome')
+  call('HSET', key(id), 'state', 3)
+  call('ZADD', P .. 'r', till, id)
+end
+local function finish(id, outcome, dead, due, keep, till)
+  local e = get(id, 'certificate_id', 'priority', 'digest', 'dedupe_id')
+  leave(id, e[1], e[2])
+  call('ZREM', P .. 'v', id)
+  if dead then
+    call('HSET', key(id), 'dead', 1, 'outcome', outcome, 'state', keep and 2 or 4)
+    call('ZADD', P .. 'l', 0, e[4])
+    count(e[1], 'dead:', 1)
+  elseif keep then
+    call('HSET', key(id), 'outcome', outcome, 'content', '', 'state', 2)
+  elseif e[3] == '' then
+    forget(id)
+  else
+    remember(id, till)
+  end
+  if keep then
+    call('ZADD', P .. 'd', due, id)
+    count(e[1], 'results:', 1)
+  end
+end
+local function unfinish(id, c)
+  call('ZREM', P .. 'd', id)
+  count(c, 'results:', -1)
+end
+local function revive(id, dedupe_id, c, state)
+  call('ZREM', P .. 'l', dedupe_id)
+  count(c, 'dead:', -1)
+  if state == '2' then unfinish(id, c) end
+end
+"""
+_FIELDS: Final = Entry._fields
+
+_PUT: Final = f"""{_COMMON}
+local names = {{{", ".join(f"'{name}'" for name in _FIELDS)}}}
+local width = #names
+local chosen, taken = {{}}, {{}}
+for at = 1, #ARGV, width do
+  local dedupe_id, digest = ARGV[at], ARGV[at + width - 1]
+  if digest ~= '' then
+    local id = call('HGET', P .. 'i', dedupe_id)
+    local known = chosen[dedupe_id] or (id and get(id, 'digest')[1])
+    if known and known ~= digest then taken[#taken + 1] = dedupe_id end
+    chosen[dedupe_id] = known or digest
+  end
+end
+if #taken > 0 then return taken end
+for at = 1, #ARGV, width do
+  local e = {{}}
+  for n, name in ipairs(names) do e[name] = ARGV[at + n - 1] end
+  if call('HEXISTS', P .. 'i', e.dedupe_id) == 0 then
+    local id = string.format('%015d', call('INCR', P .. 'n'))
+    call('HSET', P .. 'i', e.dedupe_id, id)
+    call('HSET', key(id), 'id', id, 'lease', '0', 'tries', 0, 'lost', 0, 'doubtful', 0, 'attempts', 0, 'state', 0,
+      'dead', 0)
+    for n, name in ipairs(names) do call('HSET', key(id), name, ARGV[at + n - 1]) end
+    join(id, e.certificate_id, e.priority, e.due, e.put_at, e.expires)
+    if e.user ~= '' then call('SADD', P .. 'u:' .. e.user, id) end
+    if e.device ~= '' then call('SADD', P .. 't:' .. e.device, id) end
+  end
+end
+return {{}}
+"""
+
+_LEASE: Final = f"""{_COMMON}
+local lease, now, until_, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local newest, take_over, suspect, held = ARGV[5] == '1', ARGV[6] == '1', ARGV[7] == '1', cjson.decode(ARGV[8])
+local found = {{}}
+local function may(id)
+  local e = get(id, 'expires', 'lease')
+  return (e[1] == '' or tonumber(e[1]) > tonumber(now)) and (take_over or e[2] == '0')
+end
+local function take(id, c, p)
+  if get(id, 'lease')[1] ~= '0' then
+    call('HINCRBY', key(id), 'lost', 1)
+    call('HSET', key(id), 'doubtful', 1)
+    call('ZREM', queue(p, c), id)
+    call('ZADD', P .. 's', until_, id)
+  else
+    call('ZADD', queue(p, c), until_, id)
+  end
+  call('HSET', key(id), 'lease', lease, 'due', until_)
+  call('ZADD', P .. 'h:' .. c, until_, id)
+  found[#found + 1] = get(id, {", ".join(f"'{name}'" for name in Leased._fields)})
+end
+local function due(set, space, skip)
+  if newest then return call('ZREVRANGEBYSCORE', set, now, '-inf', 'LIMIT', skip, space) end
+  return call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', skip, space)
+end
+local function choose(set, space)
+  local chosen, skip = {{}}, 0
+  while #chosen < space and skip < 20 * space do
+    local page = due(set, space, skip)
+    for _, id in ipairs(page) do
+      if #chosen < space and may(id) then chosen[#chosen + 1] = id end
+    end
+    if #page < space then break end
+    skip = skip + space
+  end
+  return chosen
+end
+if suspect then
+  for _, id in ipairs(choose(P .. 's', 1)) do
+    local e = get(id, 'certificate_id', 'priority')
+    take(id, e[1], e[2])
+  end
+  return found
+end
+local certificates = call('SMEMBERS', P .. 'c')
+table.sort(certificates)
+for _, c in ipairs(certificates) do
+  local mine, sum, before = held[c] or {{0, 0, 0}}, 0, #found
+  for p = 0, 2 do
+    sum = sum + mine[p + 1]
+    local space = math.max(most - sum - (#found - before), math.max(math.floor(most / 8), 1) - mine[p + 1])
+    if space > 0 then
+      for _, id in ipairs(choose(queue(p, c), space)) do take(id, c, p) end
+    end
+  end
+end
+return found
+"""
+
+_SETTLE: Final = f"""{_COMMON}
+local now, keep, handed, till = ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4]
+local dones, at, left = tonumber(ARGV[5]), 6, {{}}
+for _ = 1, dones do
+  local id, lease, outcome, dead = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3] == '1'
+  local e = get(id, 'state', 'lease')
+  if e[2] == lease and (e[1] == '0' or e[1] == '1') then
+    finish(id, outcome, dead, handed, keep, till)
+  elseif not (e[2] == lease and e[1] == '2') then
+    left[#left + 1] = id
+  end
+  at = at + 4
+end
+while at < #ARGV do
+  local id, lease, due, outcome = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local e = get(id, 'state', 'lease', 'certificate_id', 'priority')
+  if e[2] == lease and e[1] == '0' then
+    call('HSET', key(id), 'lease', '0', 'due', due, 'outcome', outcome, 'tries', ARGV[at + 4], 'lost', 0,
+      'doubtful', ARGV[at + 5], 'attempts', ARGV[at + 6])
+    call('ZREM', P .. 'h:' .. e[3], id)
+    call('ZREM', P .. 's', id)
+    call('ZADD', queue(e[4], e[3]), due, id)
+  elseif e[2] == lease and e[1] == '1' then
+    finish(id, outcome, false, now, keep, till)
+  end
+  at = at + 7
+end
+return left
+"""
+
+_EXPIRE: Final = f"""{_COMMON}
+local now, keep, till, most = ARGV[1], ARGV[2] == '1', ARGV[3], tonumber(ARGV[4])
+local ended, skip = 0, 0
+while ended < most do
+  local page = call('ZRANGEBYSCORE', P .. 'x', '-inf', now, 'LIMIT', skip, most)
+  for _, id in ipairs(page) do
+    local e = get(id, 'lease', 'due', 'doubtful')
+    if e[1] ~= '0' and tonumber(e[2]) > tonumber(now) then
+      skip = skip + 1
+    elseif ended < most then
+      finish(id, (e[1] ~= '0' or e[3] == '1') and ARGV[6] or ARGV[5], false, now, keep, till)
+      ended = ended + 1
+    end
+  end
+  if #page < most then break end
+end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'v', '-inf', now, 'LIMIT', 0, most)) do
+  finish(id, ARGV[7], false, now, keep, till)
+  ended = ended + 1
+end
+return ended
+"""
+
+_RESULTS: Final = f"""{_COMMON}
+local found = {{}}
+for n, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
+  call('ZADD', P .. 'd', ARGV[2], id)
+  found[n] = get(id, {", ".join(f"'{name}'" for name in StoredResult._fields)})
+end
+return found
+"""
+
+_TAKE: Final = """
+local function take(id, till)
+  local e = get(id, 'state', 'dead', 'digest', 'certificate_id')
+  if e[1] ~= '2' then return end
+  unfinish(id, e[4])
+  if e[2] == '1' then
+    call('HSET', key(id), 'state', 4)
+  elseif e[3] == '' then
+    forget(id)
+  else
+    remember(id, till)
+  end
+end
+"""
+_TAKE_ALL: Final = f"""{_COMMON}{_TAKE}
+for at = 2, #ARGV do take(ARGV[at], ARGV[1]) end
+return 0
+"""
+
+_CLEAN: Final = f"""{_COMMON}{_TAKE}
+local now, before, most, cleaned = ARGV[1], tonumber(ARGV[2]), ARGV[3], 0
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'r', '-inf', now, 'LIMIT', 0, most)) do
+  call('ZREM', P .. 'r', id)
+  forget(id)
+  cleaned = cleaned + 1
+end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', now, 'LIMIT', 0, most)) do
+  if tonumber(get(id, 'put_at')[1]) < before then
+    take(id, now)
+    cleaned = cleaned + 1
+  end
+end
+return cleaned
+"""
+
+_WITHDRAW: Final = f"""{_COMMON}
+local user, device, dedupe_id, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local ids
+if dedupe_id ~= '' then
+  ids = {{call('HGET', P .. 'i', dedupe_id) or nil}}
+elseif user ~= '' then
+  ids = call('SMEMBERS', P .. 'u:' .. user)
+else
+  ids = call('SMEMBERS', P .. 't:' .. device)
+end
+local removed, held = 0, 0
+for _, id in ipairs(ids) do
+  local e = get(id, 'user', 'device', 'state', 'dead', 'lease', 'due', 'certificate_id', 'priority', 'dedupe_id')
+  local state = e[3]
+  if (user ~= '' and e[1] ~= user) or (device ~= '' and e[2] ~= device) then
+    state = ''
+  end
+  if state ~= '' and e[4] == '1' then
+    revive(id, e[9], e[7], state)
+    forget(id)
+    removed = removed + 1
+  elseif state == '0' and (e[5] == '0' or tonumber(e[6]) <= now) then
+    leave(id, e[7], e[8])
+    forget(id)
+    removed = removed + 1
+  elseif state == '0' then
+    leave(id, e[7], e[8])
+    call('HSET', key(id), 'state', 1)
+    call('ZADD', P .. 'v', e[6], id)
+    held = held + 1
+  end
+end
+return {{removed, held}}
+"""
+
+_COUNTS: Final = f"""{_COMMON}
+local now, later = ARGV[1], '(' .. ARGV[1]
+local found = {{}}
+local function of(c)
+  found[c] = found[c] or {{c, 0, 0, 0, 0, 0, ''}}
+  return found[c]
+end
+for _, c in ipairs(call('SMEMBERS', P .. 'c')) do
+  local one = of(c)
+  for p = 0, 2 do
+    one[2] = one[2] + call('ZCOUNT', queue(p, c), '-inf', now)
+    one[3] = one[3] + call('ZCOUNT', queue(p, c), later, '+inf')
+  end
+  one[4] = call('ZCOUNT', P .. 'h:' .. c, later, '+inf')
+  one[3] = one[3] - one[4]
+  one[7] = call('ZRANGE', P .. 'o:' .. c, 0, 0, 'WITHSCORES')[2]
+end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 's', '-inf', '+inf')) do
+  local e = get(id, 'certificate_id', 'due')
+  local one = of(e[1])
+  if tonumber(e[2]) <= tonumber(now) then one[2] = one[2] + 1 else one[3] = one[3] + 1 end
+end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'v', later, '+inf')) do
+  local one = of(get(id, 'certificate_id')[1])
+  one[4] = one[4] + 1
+end
+local kept = call('HGETALL', P .. 'k')
+for at = 1, #kept, 2 do
+  local what, c = string.match(kept[at], '^(%a+):(.*)$')
+  of(c)[what == 'results' and 5 or 6] = tonumber(kept[at + 1])
+end
+local all = {{}}
+for _, one in pairs(found) do all[#all + 1] = one end
+table.sort(all, function(a, b) return a[1] < b[1] end)
+return all
+"""
+
+_LETTERS: Final = f"""{_COMMON}
+local found, from = {{}}, ARGV[1] == '' and '-' or '(' .. ARGV[1]
+for n, dedupe_id in ipairs(call('ZRANGEBYLEX', P .. 'l', from, '+', 'LIMIT', 0, ARGV[2])) do
+  found[n] = get(call('HGET', P .. 'i', dedupe_id), {", ".join(f"'{name}'" for name in StoredLetter._fields)})
+end
+return found
+"""
+
+_EACH: Final = """
+local function each(first, change)
+  local ids, changed = {}, 0
+  if first > 0 then
+    for at = first, #ARGV do ids[#ids + 1] = ARGV[at] end
+  else
+    ids = call('ZRANGE', P .. 'l', 0, -1)
+  end
+  for _, dedupe_id in ipairs(ids) do
+    if call('ZSCORE', P .. 'l', dedupe_id) then
+      local id = call('HGET', P .. 'i', dedupe_id)
+      local e = get(id, 'certificate_id', 'state', 'priority', 'expires')
+      revive(id, dedupe_id, e[1], e[2])
+      change(id, e)
+      changed = changed + 1
+    end
+  end
+  return changed
+end
+"""
+_RETRY: Final = f"""{_COMMON}{_EACH}
+local now = ARGV[1]
+return each(tonumber(ARGV[2]), function(id, e)
+  call('HSET', key(id), 'state', 0, 'dead', 0, 'lease', '0', 'due', now, 'put_at', now, 'tries', 0, 'lost', 0)
+  join(id, e[1], e[3], now, now, e[4])
+end)
+"""
+_DROP: Final = f"""{_COMMON}{_EACH}
+return each(tonumber(ARGV[1]), function(id) forget(id) end)
+"""
+
+
+@safe_repr
+class RedisStore:
+    """The store of an outbox in Redis; see `pushgateway.outbox.store.Store` for its methods."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = PREFIX,
+        timeout: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        field: str = "url",
+    ) -> None:
+        """`url`: `redis://host:6379/0`, `rediss://…` for TLS, or `unix:///path`. `prefix`: of all keys. `timeout`:
+        seconds to connect, and again for each answer. `monotonic` is for tests. Raises `FieldError` and
+        `ConfigError`."""
+        self._database = RedisDatabase(url, timeout=timeout, field=field)
+        self._prefix = prefix
+        self._clock = ServerClock(self._time, monotonic)
+        self._scripts: dict[str, Any] = {}
+
+    async def open(self) -> None:
+        for name, right in {"appendonly": "yes", "maxmemory-policy": "noeviction"}.items():
+            found = await self._setting(name)
+            if found not in ("", right):
+                log.warning("%s: %s is %s: pushes may be lost; set it to %s", self._database.name, name, found, right)
+
+    async def now(self) -> float | None:
+        return await self._clock.now()
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        taken = await self._run(_PUT, *(_wire(value) for entry in entries for value in entry))
+        if taken:
+            raise IdsTaken(list(dict.fromkeys(dedupe_id.decode() for dedupe_id in taken)))
+
+    async def lease(self, ask: Ask) -> Sequence[Leased]:
+        held: dict[str, list[int]] = {}
+        for (certificate_id, priority), number in ask.held.items():
+            held.setdefault(certificate_id, [0, 0, 0])[priority] = number
+        switches = (int(ask.newest_first), int(ask.take_over), int(ask.suspect))
+        rows = await self._run(_LEASE, ask.lease, ask.now, ask.until, ask.most, *switches, json.dumps(held))
+        return [Leased(*map(_read, Leased._fields, row)) for row in rows]
+
+    async def settle(self, done: Sequence[Done], later: Sequence[Later], times: SettleTimes) -> Collection[int]:
+        numbers = (times.now, int(times.keep), times.handed_over_until, times.remember_until, len(done))
+        ended = [value for one in done for value in (_number(one.id), one.lease, one.outcome, int(one.dead))]
+        again = [
+            value
+            for one in later
+            for value in (_number(one.id), one.lease, one.due, one.outcome, one.tries, int(one.doubtful), one.attempts)
+        ]
+        return {int(number) for number in await self._run(_SETTLE, *numbers, *ended, *again)}
+
+    async def expire(self, times: SettleTimes, most: int) -> int:
+        numbers = (times.now, int(times.keep), times.remember_until, most)
+        return int(await self._run(_EXPIRE, *numbers, EXPIRED, EXPIRED_IN_DOUBT, WITHDRAWN))
+
+    async def results(self, now: float, until: float, most: int) -> Sequence[StoredResult]:
+        rows = await self._run(_RESULTS, now, until, most)
+        return [StoredResult(*map(_read, StoredResult._fields, row)) for row in rows]
+
+    async def take(self, ids: Sequence[int], remember_until: float) -> None:
+        await self._run(_TAKE_ALL, remember_until, *map(_number, ids))
+
+    async def clean(self, now: float, results_before: float, most: int) -> int:
+        return int(await self._run(_CLEAN, now, results_before, most))
+
+    async def withdraw(self, whose: Whose, now: float) -> Withdrawn:
+        named = (whose.user or "", whose.device or "", whose.dedupe_id or "")
+        removed, held = await self._run(_WITHDRAW, *named, now)
+        return Withdrawn(int(removed), int(held))
+
+    async def counts(self, now: float) -> Sequence[Counts]:
+        names = ("waiting", "delayed", "leased", "results", "dead")
+        return [
+            Counts(
+                certificate_id=name.decode(),
+                oldest=float(oldest) if oldest else None,
+                **dict(zip(names, numbers, strict=True)),
+            )
+            for name, *numbers, oldest in await self._run(_COUNTS, now)
+        ]
+
+    async def letters(self, after: str, most: int) -> Sequence[StoredLetter]:
+        rows = await self._run(_LETTERS, after, most)
+        return [StoredLetter(*map(_read, StoredLetter._fields, row)) for row in rows]
+
+    async def retry(self, dedupe_ids: Sequence[str] | None, now: float) -> int:
+        return int(await self._run(_RETRY, now, *((0,) if dedupe_ids is None else (3, *dedupe_ids))))
+
+    async def drop(self, dedupe_ids: Sequence[str] | None) -> int:
+        return int(await self._run(_DROP, *((0,) if dedupe_ids is None else (2, *dedupe_ids))))
+
+    async def aclose(self) -> None:
+        await self._database.aclose()
+
+    async def _time(self) -> float:
+        seconds, micros = await self._answer(self._database.client.time())
+        return float(seconds) + float(micros) / 1e6
+
+    async def _setting(self, name: str) -> str:
+        """A setting of the server; "" where it says none, as in many clouds."""
+        try:
+            found = await self._answer(self._database.client.config_get(name))
+        except StoreError:
+            await self._time()  # raises if it is not only that command
+            return ""
+        return next((_text(value) for key, value in found.items() if _text(key) == name), "")
+
+    async def _run(self, script: str, *values: Any) -> Any:
+        made = self._scripts.get(script)
+        if made is None:
+            made = self._scripts[script] = self._database.client.register_script(script)
+        return await self._answer(made(keys=[self._prefix], args=values))
+
+    async def _answer(self, call: Awaitable[Any]) -> Any:
+        """The answer to a call. Raises `StoreError`, which quotes nothing of what was sent."""
+        from redis.exceptions import OutOfMemoryError, RedisError
+
+        try:
+            return await call
+        except OutOfMemoryError:
+            raise StoreFull(f"{self._database.name}: has no memory left") from None
+        except (RedisError, OSError, TimeoutError) as trouble:
+            raise StoreError(f"{self._database.name}: {_said(trouble)}") from None
+
+    def __repr__(self) -> str:
+        return f"RedisStore({self._database.name!r})"
+
+
+def _said(trouble: Exception) -> str:
+    from redis import exceptions
+
+    if isinstance(trouble, exceptions.AuthenticationError):
+        return "refuses the user or the password"
+    if isinstance(trouble, exceptions.ReadOnlyError):
+        return "cannot be written: is it a replica?"
+    if isinstance(trouble, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
+        return "cannot be reached, or did not answer in time"
+    return f"Redis has failed ({type(trouble).__name__})"
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _number(number: int) -> str:
+    return f"{number:015d}"
+
+
+def _wire(value: object) -> bytes | str:
+    """A field as it is stored: None as an empty text, which no field has otherwise; floats with all their digits."""
+    if value is None:
+        return ""
+    return value if isinstance(value, bytes | str) else repr(value)
+
+
+_TEXTS: Final = frozenset({"dedupe_id", "certificate_id", "token", "user", "device"})
+_FLOATS: Final = frozenset({"put_at", "due", "expires"})
+_BYTES: Final = frozenset({"content", "context", "outcome"})
+_OPTIONAL: Final = frozenset({"context", "user", "device", "expires"})
+
+
+def _read(name: str, stored: bytes | None) -> Any:
+    """A stored field."""
+    value = stored or b""
+    if name in _OPTIONAL and not value:
+        return None
+    if name in _BYTES:
+        return value
+    if name in _TEXTS:
+        return value.decode()
+    if name in _FLOATS:
+        return float(value)
+    return value == b"1" if name == "dead" else int(value)
