@@ -105,8 +105,8 @@ PLANTS = [
     SourcePlant(
         "a push gets two outcomes",
         "pushgateway/engine/endpoint.py",
-        "            if not run.settled:\n                self._sort(",
-        "            if True:\n                self._sort(",
+        "            if not run.settled:\n                self._sort(run, outcomes[start",
+        "            if True:\n                self._sort(run, outcomes[start",
         "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_those_of_its_batch",
     ),
     SourcePlant(
