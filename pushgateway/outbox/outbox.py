@@ -129,7 +129,6 @@ class Outbox:
         self.rng = rng or random.SystemRandom()
         self.contents = Contents(CONTENTS)
         self._clock = clock
-        self._ids: Ids | None = None  # made at the first call: there may be a fork before it
         self._listeners: set[Callable[[], None]] = set()
 
     async def now(self) -> float:
@@ -156,7 +155,7 @@ class Outbox:
         Raises `IdConflict`, `OutboxFull` and `FieldError`: then nothing was stored; `StoreError`: usually nothing was
         stored.
         """
-        encoding = self._encoding(await self.now(), not_before, expires)
+        encoding = self._encoding(await self.now(), self.contents, not_before, expires)
         entries = []
         for place, push in enumerate(pushes):
             if place % TURN == TURN - 1:
@@ -190,7 +189,8 @@ class Outbox:
         """
         if not isinstance(self.store, Transactional):
             raise FieldError("Outbox.store", f"{type(self.store).__name__} cannot put within a transaction of yours")
-        encoding = self._encoding(self.store.time_of(connection), not_before, expires)
+        # Contents of its own: it may be called in any thread.
+        encoding = self._encoding(self.store.time_of(connection), Contents(1), not_before, expires)
         entries = [encoding.entry(as_push(push, place)) for place, push in enumerate(pushes)]
         try:
             self.store.put_within(connection, entries)
@@ -279,16 +279,16 @@ class Outbox:
 
     # Entries
 
-    def _encoding(self, now: float, not_before: datetime | None, expires: datetime | None) -> _Encoding:
+    def _encoding(
+        self, now: float, contents: Contents, not_before: datetime | None, expires: datetime | None
+    ) -> _Encoding:
         check_aware("put", "not_before", not_before)
         check_aware("put", "expires", expires)
         due = now if not_before is None else max(now, not_before.timestamp())
         end = None if expires is None else expires.timestamp()
         if end is not None and end <= due:
             raise FieldError("put.expires", "must be in the future and later than not_before")
-        if self._ids is None:
-            self._ids = Ids(self.rng)
-        return _Encoding(self._ids, self.contents, (now, due, end), self.rng.getrandbits(62))
+        return _Encoding(self.rng, contents, (now, due, end))
 
     def __repr__(self) -> str:
         return f"Outbox({self.store!r})"
@@ -297,10 +297,10 @@ class Outbox:
 class _Encoding:
     """Makes the entries of one `put`. A notification that many of its pushes share is encoded once."""
 
-    def __init__(self, ids: Ids, contents: Contents, times: tuple[float, float, float | None], lot: int) -> None:
+    def __init__(self, rng: random.Random, contents: Contents, times: tuple[float, float, float | None]) -> None:
         """`times`: now, when they are due, and when they expire."""
-        self._ids, self._contents = ids, contents
-        self._same = (*times, lot)
+        self._ids, self._contents = Ids(rng), contents
+        self._same = (*times, rng.getrandbits(62))
         self._last: tuple[Notification | None, float | None, bool] = (None, None, True)
         self._content = b""
         self._certificate_id = ""

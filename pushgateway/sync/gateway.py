@@ -47,6 +47,8 @@ from pushgateway.state.address import StateAddress
 from pushgateway.state.protocol import SharedState
 from pushgateway.sync.devices import Devices as BlockingDevices
 from pushgateway.sync.devices import closed
+from pushgateway.sync.outbox import Handler as ResultHandler
+from pushgateway.sync.outbox import Outbox as BlockingOutbox
 from pushgateway.sync.stream import ThreadStream
 from pushgateway.sync.thread import CallRefused, GatewayThread, ThreadCall
 from pushgateway.transport import Transport
@@ -56,6 +58,7 @@ from pushgateway.vendor.operation import Call
 
 if TYPE_CHECKING:
     from pushgateway.devices import Devices  # imported by hosts that have devices
+    from pushgateway.outbox import Outbox
 
 __all__ = ["Gateway"]
 
@@ -361,6 +364,22 @@ class Gateway:
         if self._devices is None:
             raise FieldError("Gateway.devices", NO_DEVICES)
         return BlockingDevices(self._devices, self._call)
+
+    def outbox(
+        self,
+        outbox: Outbox,
+        *,
+        works: bool = True,
+        results: ResultHandler | Literal["table"] | None = None,
+        **options: Any,
+    ) -> BlockingOutbox:
+        """An outbox whose pushes are sent by this gateway, to be used as a context manager within that of the gateway.
+
+        `works=False`: it only puts and reads, and another process sends. `results`: as of `pushgateway.outbox.Worker`;
+        a function is called in a thread of its own. `options`: others of `Worker`. Opens the store; raises `StoreError`
+        and `FieldError`.
+        """
+        return BlockingOutbox(outbox, self._call, works, results, **options)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:

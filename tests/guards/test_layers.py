@@ -23,12 +23,12 @@ LAYERS = {
     "devices": 5,
     "gateway": 5,
     "brands": 6,
-    "sync": 6,
     "outbox": 6,
     "receipts": 6,
     "testing": 6,
     "abilities": 7,
     "config": 7,
+    "sync": 7,
     "__init__": 8,  # the public names for hosts
     "cli": 8,
 }
