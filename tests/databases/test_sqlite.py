@@ -214,6 +214,59 @@ def test_a_damaged_table_is_named_and_the_connection_opened_again(tmp_path: Path
     assert len(found) == 200
 
 
+def test_an_error_of_the_disk_opens_the_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an I/O error of the disk the connection is not used any more: the work that met it raises `StoreError`, and
+    the next one opens the file again and finds what was committed before."""
+    opened = []
+    connect = Database.connect
+
+    def counted(self: Database, **options: Any) -> sqlite3.Connection:
+        opened.append(self)
+        return connect(self, **options)
+
+    monkeypatch.setattr(Database, "connect", counted)
+
+    def broken(connection: sqlite3.Connection) -> None:
+        add("lost")(connection)
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        raise error
+
+    async def scene() -> tuple[str, list[str]]:
+        store = database(tmp_path / "a.db")
+        await store.run(add("kept"))
+        with pytest.raises(StoreError) as error:
+            await store.run(broken)
+        found = await store.run(words)
+        await store.aclose()
+        return str(error.value), found
+
+    said, found = asyncio.run(scene())
+
+    assert said.startswith("a.db: SQLite has failed (")
+    assert found == ["kept"]
+    assert len(opened) == 2
+
+
+def test_the_log_does_not_grow_for_ever(tmp_path: Path) -> None:
+    """While works go on, SQLite moves the log into the file again and again: after changes of many times its size the
+    log has at most a few megabytes."""
+
+    def much(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM words")
+        connection.executemany("INSERT INTO words VALUES (?, 1)", ((f"{number:0500}",) for number in range(1000)))
+
+    async def scene() -> int:
+        store = database(tmp_path / "a.db", synchronous="NORMAL")
+        for _ in range(40):
+            await store.run(much)
+        size = await store.run(lambda _: (tmp_path / "a.db-wal").stat().st_size)
+        await store.aclose()
+        return size
+
+    assert asyncio.run(scene()) < 8_000_000
+
+
 def test_a_locked_file_is_waited_for_within_the_limit(tmp_path: Path) -> None:
     """While another connection writes, works wait for `busy_timeout` and then raise `StoreError`; the event loop is not
     blocked, and when the lock is gone everything works."""

@@ -432,6 +432,31 @@ def test_a_store_that_comes_back_after_the_lease(tmp_path: Path) -> None:
     assert run(tmp_path, scene) == ({"a": ACCEPTED}, 1)
 
 
+def test_a_lease_that_ends_while_the_push_is_being_sent(tmp_path: Path) -> None:
+    """If the clock runs faster than the event loop, a lease ends before the outcome is there. The worker leases
+    the push again and does not send it a second time; the outcome is settled under the new lease."""
+
+    async def scene(s: Scene) -> Any:
+        usual = loop_wall_clock()
+        start = usual()
+        s.outbox._clock = lambda: start + 8 * (usual() - start)
+        streams = []
+        stream = s.gateway.stream
+
+        def watched(pushes: Sequence[Push], **options: Any) -> Any:
+            streams.append(pushes)
+            return stream(pushes, **options)
+
+        s.gateway.stream = watched  # type: ignore[method-assign,assignment]
+        s.server.latency = 9.0  # of the login, and again of the push
+        async with s.worker(lease=60.0, timeout=30.0, poll=0.5):
+            await s.outbox.put([push("a")])
+            await asyncio.sleep(40)
+            return len(streams), s.taken.endings(), len(s.taken.results)
+
+    assert run(tmp_path, scene) == (1, {"a": ACCEPTED}, 1)
+
+
 def test_a_handler_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Results that the handler does not take are handed over again until it does; sending goes on meanwhile. The log
     has one line at each change, without the error's text."""

@@ -21,6 +21,7 @@ from planted import (
     limits,
     oppo_call_sources,
     oppo_sources,
+    outbox_sources,
     pushes,
     receipts,
     record_sources,
@@ -52,6 +53,7 @@ SOURCE_PLANTS = [
     *record_sources.PLANTS,
     *host_sources.PLANTS,
     *devices_sources.PLANTS,
+    *outbox_sources.PLANTS,
     *abilities_sources.PLANTS,
 ]
 
