@@ -431,8 +431,7 @@ class Endpoint:
             await self._wait_at_gate(delay)
 
     async def _wait_at_gate(self, delay: float) -> None:
-        if self.gate.shared is not None:
-            self.gate.shared.delayed(delay)
+        self.gate.note_wait(self._loop.time())
         await self._pause(delay)
 
     def _refuse(self, quota: str, deadline: float) -> None:

@@ -8,7 +8,7 @@ When the store is gone, each process goes on with its last portion, but at least
 the processes that were there: the vendor's rate is hardly exceeded, and no process stands still. A process that has
 never reached the store has the whole rate, as without shared state.
 
-Access tokens are shared in `session.shared_logins`, receipts in `shared_receipts`. Made by `Gateway`.
+Access tokens are shared in `session.shared_logins`, receipts in `receipts`. Made by `Gateway`.
 """
 
 from __future__ import annotations
@@ -87,21 +87,26 @@ class _RateShare:
         self.key = key
         self.granted: float | None = None  # by the store; None: it was not asked for
         self.others: tuple[float, ...] = ()  # their demands
-        self.demand = 0.0
-        self.held_back = False  # since then
+        self.demand = self.usual = 0.0  # per second; `usual` is a moving average over about a second
         self.since = 0.0  # when `used` of the rate was set to 0
+        self.waited = 0.0  # the longest wait for the rate since then, seconds
 
     def measure(self, rate: Rate, waiting: int, now: float) -> None:
-        """What this process would send per second: what it has sent and what waits."""
-        elapsed = now - self.since
-        more = GROWTH if self.held_back else HEADROOM
-        wanted = min((rate.used + waiting) / max(elapsed, PERIOD) * more, rate.most)
-        if elapsed >= PERIOD:
-            # It may have been a moment without pushes: forget a demand in some steps.
-            self.demand = max(wanted, self.demand / 2)
-            self.since, rate.used, self.held_back = now, 0.0, False
-        else:
-            self.demand = max(wanted, self.demand)
+        """What this process would send per second: what it usually sends, and where the rate holds it back (and not
+        something else such as an outage), what it has sent just now and what waits."""
+        elapsed = max(now - self.since, PERIOD)
+        if now - self.since >= PERIOD:
+            self.usual += (rate.used / elapsed - self.usual) / 4
+        demand = self.usual * HEADROOM
+        if self.waited > 0 or self.granted is None:
+            held_back = waiting if self.waited > 0 else 0
+            more = GROWTH if self.waited > SOON else HEADROOM
+            demand = max(demand, (rate.used + held_back) / elapsed * more)
+        elif now - self.since < PERIOD:
+            demand = self.demand  # there is nothing new
+        self.demand = min(demand, rate.most)
+        if now - self.since >= PERIOD:
+            self.since, rate.used, self.waited = now, 0.0, 0.0
 
     def fair(self, rate: Rate) -> float:
         """The portion that it should have."""
@@ -144,9 +149,8 @@ class EndpointShare:
     def delayed(self, seconds: float) -> None:
         """See `SharedLimits`. Where all was granted that was asked for, more is asked for now: a burst after a trickle
         does not wait for the next exchange."""
-        if seconds > SOON:
-            for share in self._shares:
-                share.held_back = True
+        for share in self._shares:
+            share.waited = max(share.waited, seconds)
         if self.is_active and any(
             share.granted is not None and share.granted >= share.demand for share in self._shares
         ):
@@ -178,7 +182,7 @@ class EndpointShare:
         """What to ask for now; it gives its portions back when nothing was sent for a while."""
         wishes = []
         for share, rate, waiting in self._limited():
-            if rate.used or waiting:
+            if rate.used or share.waited:
                 self._last_used = now
             share.measure(rate, waiting, now)
             wishes.append(share.wish(rate))
@@ -186,7 +190,7 @@ class EndpointShare:
             return wishes
         self.is_active = False
         for share in self._shares:
-            share.demand, share.granted, share.others = 0.0, None, ()
+            share.demand, share.usual, share.granted, share.others = 0.0, 0.0, None, ()
         return [Wish(share.key, rate.most, 0.0, 0.0) for share, rate, _ in self._limited()]
 
     def take(self, portions: Iterator[Portion], now: float) -> tuple[bool, bool]:

@@ -10,10 +10,19 @@ from toy_vendor import note
 from pushgateway import Outcome, Push, PushToken, Reason
 from pushgateway.engine.flow_control.breaker import Breaker
 from pushgateway.engine.flow_control.gate import Gate
+from pushgateway.engine.flow_control.rate import Rate
 from pushgateway.engine.flow_control.refused_contents import RefusedContents
 from pushgateway.engine.flow_control.size_limit import SizeLimit
 from pushgateway.observe.emitter import Emitter
-from pushgateway.observe.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
+from pushgateway.observe.events import (
+    SAVED_CONTENTS,
+    BreakerChanged,
+    BreakerState,
+    Event,
+    QuotaLatched,
+    QuotaReleased,
+    RateChanged,
+)
 from pushgateway.vendor import NoVerdict, Rates, Refused
 
 PUSH = Push(PushToken(1, "a"), note())
@@ -249,3 +258,84 @@ def test_a_quota_of_saved_contents_is_closed_for_as_long_as_the_vendor_says() ->
         assert not gate.may_save(1.0 + seconds - 1)
         assert gate.may_save(1.0 + seconds + 130)
         assert [type(event) for event in events] == [QuotaLatched, QuotaReleased]
+
+
+class Noted:
+    """Takes what a gate reports to other processes."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self.quotas: list[tuple[str, float]] = []
+        self.requests = 0
+
+    def admitted(self) -> None:
+        self.requests += 1
+
+    def delayed(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def closed(self, quota: str, seconds: float) -> None:
+        self.quotas.append((quota, seconds))
+
+
+def test_other_processes_learn_what_waits_for_a_rate_and_nothing_else() -> None:
+    """Pushes that wait for the rate are reported, with how long. Those that wait for the pause that the vendor wants
+    are not: a larger portion of the rate would not help them."""
+    gate, noted = made([], pushes=10.0), Noted()
+    gate.shared = noted
+
+    gate.note_wait(0.0)
+    gate.admit(0.0, 5)
+    gate.note_wait(0.1)
+    gate.failed(0.1, gate.admit(0.1, 1), Refused(Reason.RATE_LIMITED, "6", retry_after=60.0), "")
+    gate.note_wait(0.2)
+
+    assert noted.waits == [pytest.approx(0.4)]
+    assert noted.requests == 2
+
+
+def test_an_open_breaker_is_no_wait_for_a_rate() -> None:
+    """During an outage nothing is reported, although a probe has used up the rate for a moment."""
+    gate, noted = made([], pushes=10.0), Noted()
+    gate.shared = noted
+    opened(gate)
+
+    gate.note_wait(1.0)
+
+    assert noted.waits == []
+
+
+def test_other_processes_learn_of_each_closed_quota_once() -> None:
+    """A quota that is used up is reported with its seconds, that of saved contents by its name; what another process
+    reports is closed here and not reported back."""
+    gate, noted = made([]), Noted()
+    gate.shared = noted
+    for _ in range(2):
+        gate.answered(1.0, gate.admit(0.0, 1), [USED_UP], "public")
+    gate.saving_used_up(1.0, Refused(Reason.QUOTA_EXCEEDED, "7", retry_after=600.0))
+    gate.close(1.0, "private", 100.0)
+
+    obstacle = gate.obstacle(1.0, "private")
+    assert [name for name, _ in noted.quotas] == ["public", SAVED_CONTENTS]
+    assert noted.quotas[1][1] == 600.0
+    assert obstacle is not None
+    assert obstacle.retry_after == pytest.approx(100.0)
+    assert {name for name, _ in gate.closed_quotas(1.0)} == {"public", "private", SAVED_CONTENTS}
+
+    gate.reopen(1.0, "private")
+    assert gate.obstacle(1.0, "private") is None
+
+
+def test_a_portion_of_a_rate_is_what_this_process_may_send() -> None:
+    """The rate is 100 a second, and a quarter of it is for this process: it sends every 40 ms, and who waits already
+    waits as much less or longer when the portion changes."""
+    rate = Rate(100.0)
+    rate.share(0.0, 25.0)
+    rate.spend(0.0, 1)
+    quarter = rate.delay(0.0)
+    rate.share(0.0, 50.0)
+    half = rate.delay(0.0)
+    rate.share(0.0, 1.0)
+
+    assert (quarter, half, rate.delay(0.0)) == pytest.approx((0.04, 0.02, 1.0))
+    assert (rate.current(0.0), rate.most, rate.used) == (1.0, 100.0, 1)

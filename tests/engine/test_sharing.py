@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from shared_gateways import TimedServer, UnsteadyState, closed, now, processes, pushed, unsteady
-from toy_vendor import certificate, note
+from toy_vendor import certificate, gateway, note
 
-from pushgateway import Audience, Certificate, Gateway, Outcome, PushToken, Reason, Status
+from pushgateway import Audience, Certificate, Gateway, Outcome, PushToken, Reason, RetryPolicy, Status
 from pushgateway.engine.flow_control.portions import fair_portion
 from pushgateway.observe.events import Event, QuotaLatched, QuotaReleased, SharedStateChanged
 from pushgateway.state import Contents, MemoryState
 from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import NoVerdict
 
 RATE = 200.0
 
@@ -438,3 +439,27 @@ def test_hostile_minutes_of_the_store_cost_nothing(seed: int) -> None:
     assert server.calls["login"] == 1
     assert max(server.rate(second, second + 5) for second in range(1, 600)) <= 1.25 * RATE
     assert (left.processes, left.portions) == ({}, {})
+
+
+def test_a_process_that_something_else_holds_back_leaves_its_part() -> None:
+    """One process has much to send and cannot: its network is gone, and later the vendor is so slow for it that its
+    connections are all busy. The other one has nearly the whole rate meanwhile."""
+    other = TimedServer()
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> None:
+        options: dict[str, Any] = {"connections": 1, "retry": RetryPolicy(attempts=99), "rng": random.Random(9)}
+        held_back = gateway(other, LIMITED, state=state, **options)
+        pushed(gateways[0], 12_000, title="free", timeout=1000.0)
+        pushed(held_back, 12_000, title="held-back", timeout=1000.0)
+        await asyncio.sleep(5)
+        other.answers = [NoVerdict("no network", sent=False)] * 1000
+        await asyncio.sleep(15)
+        other.answers, other.latency = [], 2.0
+        await asyncio.sleep(30)
+        await closed([held_back])
+
+    _, server = shared_run(1, program)
+
+    assert server.rate(2, 5) == pytest.approx(RATE / 2, rel=0.05)
+    assert server.rate(8, 20) >= 0.9 * RATE
+    assert server.rate(30, 50) >= 0.9 * RATE - other.rate(30, 50)

@@ -50,7 +50,7 @@ class SharedLimits(Protocol):
         """A request was admitted by a limited rate."""
 
     def delayed(self, seconds: float) -> None:
-        """Pushes wait for the gate, for so long."""
+        """Pushes wait for a rate, for so long."""
 
     def closed(self, quota: str, seconds: float) -> None:
         """The vendor says that a quota is closed for so long; `SAVED_CONTENTS` for that of saved contents."""
@@ -145,6 +145,14 @@ class Gate:
             return delay
         loan = URGENT_LOAN if urgent else 0.0
         return max(self._pause_until - now, self._pushes.delay(now, loan), self._requests.delay(now, loan), 0.0)
+
+    def note_wait(self, now: float) -> None:
+        """Pushes wait. If a rate is what they wait for longest, other processes may leave more of it."""
+        if self.shared is None:
+            return
+        rates = max(self._pushes.delay(now), self._requests.delay(now))
+        if rates > max(0.0, self._breaker.delay(now), self._pause_until - now):
+            self.shared.delayed(rates)
 
     def why(self, now: float) -> str:
         """What delays pushes now, in words; empty when nothing does."""
