@@ -103,7 +103,7 @@ _OPTIONS: Mapping[str, Callable[[str, Any], object]] = {
 """The keys of the table `[gateway]`, and the check of each."""
 _STATE = ("url", "prefix")
 """The keys of the table `[state]`."""
-_DEVICES = ("url", "shared")
+_DEVICES = ("url", "shared", "most")
 """The keys of the table `[devices]`."""
 
 
@@ -115,7 +115,8 @@ class DevicesSettings:
     url: Secret
     folder: Path
     """What the path of an SQLite file is relative to."""
-    shared: bool = True
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    """Further keyword arguments; only those in the file."""
 
 
 @safe_repr
@@ -144,7 +145,7 @@ class Config:
         settings = self.devices_settings
         if settings is None:
             raise ConfigError(["devices: is missing: write [devices] and its url"])
-        return Devices(settings.url.reveal(), shared=settings.shared, folder=settings.folder)
+        return Devices(settings.url.reveal(), folder=settings.folder, **settings.options)
 
     def outbox(self) -> Outbox:
         """An `Outbox` as the table `[outbox]` says. Raises `ConfigError` if there is none."""
@@ -294,12 +295,15 @@ def _devices(table: Any, sources: _Sources, problems: list[str]) -> DevicesSetti
         return None
     before = len(problems)
     problems += [f"devices.{key}: is not known; known: {', '.join(_DEVICES)}" for key in table if key not in _DEVICES]
-    url, shared = sources.resolve("devices.url", table.get("url")), table.get("shared", True)
+    url = sources.resolve("devices.url", table.get("url"))
+    options = {name: value for name, value in table.items() if name != "url"}
     if "devices.url" not in sources.missing and (problem := _problem(check_devices_url, "devices.url", url)):
         problems.append(problem)
-    if not isinstance(shared, bool):
+    if not isinstance(options.get("shared", True), bool):
         problems.append("devices.shared: must be true or false")
-    return None if len(problems) > before else DevicesSettings(Secret(url), sources.folder, shared)
+    if problem := _problem(check_count, "devices.most", options.get("most", 1)):
+        problems.append(problem)
+    return None if len(problems) > before else DevicesSettings(Secret(url), sources.folder, options)
 
 
 def _problem(check: Callable[[str, Any], object], place: str, value: object) -> str | None:

@@ -7,6 +7,7 @@ happens while the store cannot be used, and the events.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ from pushgateway.devices.verdicts import Verdicts
 from pushgateway.engine.bindings import Confirmation
 from pushgateway.engine.loop_binding import LoopBinding
 from pushgateway.model.binding import Binding
-from pushgateway.model.checks import check_kind
+from pushgateway.model.checks import check_count, check_kind
 from pushgateway.model.errors import FieldError, StoreError, StoreFull
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
@@ -70,16 +71,20 @@ class Devices:
         store: DeviceStore | str,
         *,
         shared: bool = True,
+        most: int = 10,
         folder: Path | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
         """`store`: `sqlite:///file`, `postgresql://user:password@host/name`, `mysql://…` (extra `sql`), `memory:` for
         tests, or a `DeviceStore`. `shared`: other processes send to the same users. With False, `unbind` is faster, and
-        right only if this is the one process that sends. `folder`: what an SQLite file is relative to (default: the
+        right only if this is the one process that sends. `most`: devices of one user; when one more is bound, that
+        one is unbound that was reported longest ago. `folder`: what an SQLite file is relative to (default: the
         working folder). `clock` (epoch seconds), `rng`: for tests.
         """
+        check_count("Devices.most", most)
         self._store = open_store(store, folder, rng or random.SystemRandom())
+        self._most = most
         self._clock = clock
         self._confirmations = Confirmations(self._holding, is_shared=shared and self._store.is_shared)
         self._verdicts = Verdicts(self._store_retire, retired=self._emit_retired, stopped=self._emit_stopped)
@@ -91,20 +96,28 @@ class Devices:
 
     # What hosts call
 
-    async def bind(self, user: str, device: str, push_token: PushToken, *, locale: str = "") -> Binding:
+    async def bind(
+        self, user: str, device: str, push_token: PushToken, *, locale: str = "", at: float | None = None
+    ) -> Binding:
         """The app on a user's device has reported its push token: after a login, and at each start of the app.
 
         The token belongs to nobody else then, and the device has no other token. When this has taken it over from
         another user, no request for that user begins after this has returned; that takes 0.3 seconds if the devices are
         `shared`, also for a report within a minute after the first. `locale`: the language of the app, such as
         `zh-Hans-CN`, for the host's texts.
+
+        `at`: when it was reported (epoch seconds), for reports that come late, such as from your own table or a queue.
+        If this token or this device has a later report, nothing is changed, and the binding of that is returned.
+        Without it the order of the calls decides, because the clocks of machines differ.
         """
         as_owner_id("user", user)
         as_owner_id("device", device)
         check_kind("push_token", PushToken, push_token)
         _check_locale(locale)
-        now = self._clock()
-        bound = await self._use(lambda: self._store.bind(user, device, push_token, locale, now))
+        now = self._clock() if at is None else min(_as_time("at", at), self._clock())
+        bound = await self._use(
+            lambda: self._store.bind(user, device, push_token, locale, now, most=self._most, is_late=at is not None)
+        )
         # Taken over just now, or perhaps by a call whose answer was lost.
         if bound.ended or (bound.former_at is not None and abs(now - bound.former_at) < RECENT):
             await self._confirmations.wait_until_ended(lambda token, owner: token == push_token and owner.user != user)
@@ -128,22 +141,22 @@ class Devices:
         """
         return await self._unbind(as_owner_id("user", user), as_owner_id("device", device)) > 0
 
-    async def unbind_user(self, user: str) -> int:
-        """Unbind all devices of a user, for example because he was removed. How many these were. See `unbind`."""
-        return await self._unbind(as_owner_id("user", user), None)
+    async def unbind_user(self, user: str, *, keep: str | None = None) -> int:
+        """Unbind all devices of a user, for example because he was removed; all but the device `keep`, for example when
+        he may be logged in on one device only. How many these were. See `unbind`."""
+        kept = None if keep is None else as_owner_id("keep", keep)
+        return await self._unbind(as_owner_id("user", user), None, kept)
 
-    async def _unbind(self, user: str, device: str | None) -> int:
-        ended = await self._use(lambda: self._store.unbind(user, device))
+    async def _unbind(self, user: str, device: str | None, keep: str | None = None) -> int:
+        ended = await self._use(lambda: self._store.unbind(user, device, keep=keep))
         await self._confirmations.wait_until_ended(
-            lambda _, owner: owner.user == user and (device is None or owner.device == device)
+            lambda _, owner: owner.user == user and (device is None or owner.device == device) and owner.device != keep
         )
         return len(ended)
 
     async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """The bindings of each of these users, in the order given; none for a user who has no device."""
-        if isinstance(users, str):
-            raise FieldError("users", "must be several user ids, is one str")
-        wanted = list(dict.fromkeys(as_owner_id("users", user) for user in users))
+        wanted = _as_users(users)
         return await self._use(lambda: self._store.of_users(wanted))
 
     async def pushes(
@@ -170,6 +183,22 @@ class Devices:
             for those in found.values()
             for binding in those
         ]
+
+    async def count_badges(self, users: Iterable[str], add: int = 1) -> Mapping[str, int]:
+        """Add to the number of unread messages of each of these users, which is 0 at first and never less. What they
+        are then, in the order given: for `Badge.set(count)`, so that the app's icon shows the same on all devices."""
+        if isinstance(add, bool) or not isinstance(add, int):
+            raise FieldError("add", "must be an int")
+        wanted = _as_users(users)
+        found = await self._use(lambda: self._store.count_badges(wanted, add))
+        return {user: found[user] for user in wanted}
+
+    async def set_badge(self, user: str, count: int = 0) -> None:
+        """Set the number of unread messages of a user: 0 when he has read them."""
+        as_owner_id("user", user)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise FieldError("count", "must be an int, 0 or more")
+        await self._use(lambda: self._store.set_badge(user, count))
 
     async def retire(self, push_token: PushToken, *, before: float) -> bool:
         """A token is dead since `before` (epoch seconds). It is unbound unless it was reported after that; whether it
@@ -310,6 +339,19 @@ def open_store(store: DeviceStore | str, folder: Path | None, rng: random.Random
     from pushgateway.devices.sql import SqlDevices
 
     return SqlDevices(database, rng)
+
+
+def _as_users(users: Iterable[str]) -> list[str]:
+    """Each once."""
+    if isinstance(users, str):
+        raise FieldError("users", "must be several user ids, is one str")
+    return list(dict.fromkeys(as_owner_id("users", user) for user in users))
+
+
+def _as_time(field: str, at: object) -> float:
+    if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
+        raise FieldError(field, "must be epoch seconds")
+    return float(at)
 
 
 def _check_locale(locale: object) -> None:

@@ -27,11 +27,25 @@ class MemoryDevices:
         self._by_number: dict[int, Binding] = {}
         self._by_token: dict[PushToken, Binding] = {}
         self._by_user: dict[str, dict[str, Binding]] = {}
+        self._badges: dict[str, int] = {}
 
-    async def bind(self, user: str, device: str, push_token: PushToken, locale: str, now: float) -> Bound:
+    async def bind(
+        self,
+        user: str,
+        device: str,
+        push_token: PushToken,
+        locale: str,
+        now: float,
+        *,
+        most: int | None = None,
+        is_late: bool = False,
+    ) -> Bound:
         """See `DeviceStore`."""
         same_device = self._by_user.get(user, {}).get(device)
         same_token = self._by_token.get(push_token)
+        later = [one for one in (same_token, same_device) if is_late and one is not None and one.seen_at > now]
+        if later:
+            return Bound(later[0])
         if same_token is not None and same_token is same_device:
             again = attrs.evolve(same_token.owner, generation=same_token.owner.generation + 1)
             binding = attrs.evolve(same_token, owner=again, locale=locale or same_token.locale, seen_at=now)
@@ -43,6 +57,10 @@ class MemoryDevices:
         owner = Owner(user, device, self._rng.getrandbits(62) + 1, 1)
         binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
         self._keep(binding)
+        if most is not None:
+            others = [one for one in self._by_user[user].values() if one is not binding]
+            others.sort(key=lambda one: one.seen_at, reverse=True)
+            self._end_all(others[most - 1 :])
         ended = frozenset(one.owner.binding for one in former if one.user != user)
         return Bound(binding, ended, max((one.bound_at for one in former), default=None))
 
@@ -57,11 +75,11 @@ class MemoryDevices:
         self._keep(binding)
         return binding
 
-    async def unbind(self, user: str, device: str | None) -> frozenset[int]:
+    async def unbind(self, user: str, device: str | None, *, keep: str | None = None) -> frozenset[int]:
         """See `DeviceStore`."""
         bound = self._by_user.get(user, {})
-        ended = list(bound.values()) if device is None else [one for one in (bound.get(device),) if one is not None]
-        return self._end_all(ended)
+        names = bound.keys() - {keep} if device is None else bound.keys() & {device}
+        return self._end_all([bound[name] for name in names])
 
     async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """See `DeviceStore`."""
@@ -89,6 +107,16 @@ class MemoryDevices:
             return False
         self._end(binding)
         return True
+
+    async def count_badges(self, users: Sequence[str], add: int) -> Mapping[str, int]:
+        """See `DeviceStore`."""
+        for user in users:
+            self._badges[user] = max(self._badges.get(user, 0) + add, 0)
+        return {user: self._badges[user] for user in users}
+
+    async def set_badge(self, user: str, count: int) -> None:
+        """See `DeviceStore`."""
+        self._badges[user] = count
 
     async def prune(self, before: float) -> int:
         """See `DeviceStore`."""

@@ -25,6 +25,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     delete,
     insert,
     or_,
@@ -59,6 +60,11 @@ ROWS: Final = Table(
 )
 
 
+BADGES: Final = Table(
+    "pushgateway_badges", ROWS.metadata, Column("user_id", String, primary_key=True), Column("badge", BigInteger)
+)
+
+
 @safe_repr
 class SqlDevices:
     """See `DeviceStore`."""
@@ -71,12 +77,25 @@ class SqlDevices:
         self._database = database
         self._rng = rng
 
-    async def bind(self, user: str, device: str, push_token: PushToken, locale: str, now: float) -> Bound:
+    async def bind(
+        self,
+        user: str,
+        device: str,
+        push_token: PushToken,
+        locale: str,
+        now: float,
+        *,
+        most: int | None = None,
+        is_late: bool = False,
+    ) -> Bound:
         """See `DeviceStore`."""
         key, number = _key(push_token), self._number()
 
         def work(connection: Connection) -> Bound:
             former = _locked(connection, or_(ROWS.c.token_key == key, _is_device(user, device)))
+            later = [row for row in former if is_late and row.seen_at > now]
+            if later:
+                return Bound(_binding(max(later, key=lambda row: row.token_key == key)))
             for row in former:
                 if (row.token_key, row.user_id, row.device) == (key, user, device):
                     return Bound(_seen_again(connection, row, locale, now), former_at=row.bound_at)
@@ -84,6 +103,8 @@ class SqlDevices:
             owner = Owner(user, device, number, 1)
             binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
             _insert(connection, binding)
+            if most is not None:
+                _delete(connection, _beyond(connection, binding, most))
             ended = frozenset(row.id for row in former if row.user_id != user)
             return Bound(binding, ended, max((row.bound_at for row in former), default=None))
 
@@ -111,9 +132,11 @@ class SqlDevices:
 
         return await self._database.run(work)
 
-    async def unbind(self, user: str, device: str | None) -> frozenset[int]:
+    async def unbind(self, user: str, device: str | None, *, keep: str | None = None) -> frozenset[int]:
         """See `DeviceStore`."""
         which = ROWS.c.user_id == user if device is None else _is_device(user, device)
+        if device is None and keep is not None:
+            which = and_(which, ROWS.c.device != keep)
 
         def work(connection: Connection) -> frozenset[int]:
             ended = frozenset(row.id for row in _locked(connection, which))
@@ -173,6 +196,34 @@ class SqlDevices:
         which = and_(ROWS.c.token_key == _key(push_token), ROWS.c.seen_at < before)
         return await self._database.run(lambda connection: connection.execute(delete(ROWS).where(which)).rowcount > 0)
 
+    async def count_badges(self, users: Sequence[str], add: int) -> Mapping[str, int]:
+        """See `DeviceStore`."""
+
+        def work(connection: Connection) -> dict[str, int]:
+            found: dict[str, int] = {}
+            for some in _chunks(users, AT_ONCE):
+                of_these = BADGES.c.user_id.in_(some)
+                query = select(BADGES).where(of_these).order_by(BADGES.c.user_id).with_for_update()
+                known = {row.user_id: row.badge for row in connection.execute(query)}
+                counts = {user: max(known.get(user, 0) + add, 0) for user in some}
+                _set_badges(connection, {user: count for user, count in counts.items() if user in known}, known=True)
+                _set_badges(
+                    connection, {user: count for user, count in counts.items() if user not in known}, known=False
+                )
+                found |= counts
+            return found
+
+        return await self._database.run(work)
+
+    async def set_badge(self, user: str, count: int) -> None:
+        """See `DeviceStore`."""
+
+        def work(connection: Connection) -> None:
+            query = select(BADGES.c.user_id).where(BADGES.c.user_id == user).with_for_update()
+            _set_badges(connection, {user: count}, known=connection.execute(query).first() is not None)
+
+        await self._database.run(work)
+
     async def prune(self, before: float) -> int:
         """See `DeviceStore`; some hundred in one transaction, so that nobody waits for long."""
         count = 0
@@ -214,6 +265,24 @@ def _locked(connection: Connection, which: ColumnElement[bool]) -> Sequence[Row[
 def _delete(connection: Connection, numbers: Collection[int]) -> None:
     for some in _chunks(numbers, AT_ONCE):
         connection.execute(delete(ROWS).where(ROWS.c.id.in_(some)))
+
+
+def _beyond(connection: Connection, binding: Binding, most: int) -> Sequence[int]:
+    """The bindings of its user that are too many beside this one: those that were reported longest ago."""
+    others = and_(ROWS.c.user_id == binding.user, ROWS.c.id != binding.owner.binding)
+    order = (ROWS.c.seen_at.desc(), ROWS.c.id)
+    return connection.execute(select(ROWS.c.id).where(others).order_by(*order).offset(most - 1)).scalars().all()
+
+
+def _set_badges(connection: Connection, counts: Mapping[str, int], *, known: bool) -> None:
+    """`known`: these users have a row."""
+    if not counts:
+        return
+    if known:
+        statement = update(BADGES).where(BADGES.c.user_id == bindparam("whose")).values(badge=bindparam("count"))
+        connection.execute(statement, [{"whose": user, "count": count} for user, count in counts.items()])
+    else:
+        connection.execute(insert(BADGES), [{"user_id": user, "badge": count} for user, count in counts.items()])
 
 
 def _insert(connection: Connection, binding: Binding) -> None:

@@ -52,16 +52,31 @@ class DeviceStore(Protocol):
     def is_shared(self) -> bool:
         """Whether other processes can use it too."""
 
-    async def bind(self, user: str, device: str, push_token: PushToken, locale: str, now: float) -> Bound:
+    async def bind(
+        self,
+        user: str,
+        device: str,
+        push_token: PushToken,
+        locale: str,
+        now: float,
+        *,
+        most: int | None = None,
+        is_late: bool = False,
+    ) -> Bound:
         """Bind a push token to a user and a device. Any other binding of this token, and any other token of this user
-        and device, ends. If it is bound so already, its generation grows by 1."""
+        and device, ends. If it is bound so already, its generation grows by 1.
+
+        `most`: how many devices the user may have then; of the others those end that were reported longest ago.
+        `is_late`: a binding of this token, or of this user and device, that was reported after `now` stays; then
+        nothing is changed, and it is the one that is returned.
+        """
 
     async def rotate(self, old: PushToken, new: PushToken, now: float) -> Binding | None:
         """Give the user and device of `old` the token `new`. None, and nothing is changed, if `old` is not bound, or
         `new` is bound already."""
 
-    async def unbind(self, user: str, device: str | None) -> frozenset[int]:
-        """End the binding of a user and a device, or of all his devices (None); which ended."""
+    async def unbind(self, user: str, device: str | None, *, keep: str | None = None) -> frozenset[int]:
+        """End the binding of a user and a device, or of all his devices (None) but `keep`; which ended."""
 
     async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """The bindings of each of these users, in the order given; of one user in the order of their devices."""
@@ -74,6 +89,12 @@ class DeviceStore(Protocol):
 
     async def retire_token(self, push_token: PushToken, before: float) -> bool:
         """End the binding of a token if it was reported before this time for the last time; whether it was."""
+
+    async def count_badges(self, users: Sequence[str], add: int) -> Mapping[str, int]:
+        """Add to the badge of each of these users, which is 0 at first and never less; what they are then."""
+
+    async def set_badge(self, user: str, count: int) -> None:
+        """Set the badge of a user."""
 
     async def prune(self, before: float) -> int:
         """End the bindings that were reported before this time for the last time; how many these were."""

@@ -35,9 +35,11 @@ class Devices:
         self._inner = inner
         self._call = call
 
-    def bind(self, user: str, device: str, push_token: PushToken, *, locale: str = "") -> Binding:
+    def bind(
+        self, user: str, device: str, push_token: PushToken, *, locale: str = "", at: float | None = None
+    ) -> Binding:
         """See `pushgateway.devices.Devices.bind`."""
-        return self._call(lambda _: self._inner.bind(user, device, push_token, locale=locale), closed)
+        return self._call(lambda _: self._inner.bind(user, device, push_token, locale=locale, at=at), closed)
 
     def rotate(self, old: PushToken, new: PushToken) -> Binding | None:
         """See `pushgateway.devices.Devices.rotate`."""
@@ -47,9 +49,9 @@ class Devices:
         """See `pushgateway.devices.Devices.unbind`."""
         return self._call(lambda _: self._inner.unbind(user, device), closed)
 
-    def unbind_user(self, user: str) -> int:
+    def unbind_user(self, user: str, *, keep: str | None = None) -> int:
         """See `pushgateway.devices.Devices.unbind_user`."""
-        return self._call(lambda _: self._inner.unbind_user(user), closed)
+        return self._call(lambda _: self._inner.unbind_user(user, keep=keep), closed)
 
     def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """See `pushgateway.devices.Devices.of_users`."""
@@ -71,6 +73,15 @@ class Devices:
             lambda _: self._inner.pushes(given, notification, timeout=timeout, priority=priority, context=context),
             closed,
         )
+
+    def count_badges(self, users: Iterable[str], add: int = 1) -> Mapping[str, int]:
+        """See `pushgateway.devices.Devices.count_badges`."""
+        given = users if isinstance(users, str) else list(users)
+        return self._call(lambda _: self._inner.count_badges(given, add), closed)
+
+    def set_badge(self, user: str, count: int = 0) -> None:
+        """See `pushgateway.devices.Devices.set_badge`."""
+        return self._call(lambda _: self._inner.set_badge(user, count), closed)
 
     def retire(self, push_token: PushToken, *, before: float) -> bool:
         """See `pushgateway.devices.Devices.retire`."""

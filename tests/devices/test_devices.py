@@ -203,6 +203,83 @@ def test_pushes_are_made_for_all_devices_of_users() -> None:
     }
 
 
+def test_a_user_has_ten_devices_at_most_unless_the_host_says_more() -> None:
+    """The eleventh takes the place of the one that was reported longest ago; `most` sets another number."""
+
+    async def count(**options: int) -> list[str]:
+        times = iter(range(100))
+        async with Devices("memory:", clock=lambda: NOW + next(times), **options) as devices:
+            for number in range(11):
+                await devices.bind("ann", f"d{number:02}", PushToken(7005, f"t{number}"))
+            return [one.device for one in (await devices.of_users(["ann"]))["ann"]]
+
+    assert run_virtual(count()) == [f"d{number:02}" for number in range(1, 11)]
+    assert run_virtual(count(most=2)) == ["d09", "d10"]
+    assert len(run_virtual(count(most=11))) == 11
+
+
+@pytest.mark.parametrize("most", [0, -1, True, 1.5])
+def test_a_wrong_number_of_devices_is_refused(most: int) -> None:
+    """It names the argument."""
+    with pytest.raises(FieldError, match=r"^Devices\.most: "):
+        Devices("memory:", most=most)
+
+
+def test_a_report_may_come_late() -> None:
+    """With the time of the report a later one stays; a time in the future is now."""
+
+    async def scene(devices: Devices) -> list[float]:
+        theirs = await devices.bind("bob", "d1", A)
+        late = await devices.bind("ann", "d1", A, at=NOW - 5.0)
+        assert late == theirs
+        imported = await devices.bind("ann", "d1", B, at=NOW - 5.0)
+        ahead = await devices.bind("ann", "d2", C, at=NOW + 99.0)
+        return [imported.seen_at, ahead.seen_at]
+
+    assert run(scene) == [NOW - 5.0, NOW]
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), True, "2026-11-29"])
+def test_a_wrong_time_of_a_report_is_refused(at: float) -> None:
+    """Before anything is stored."""
+
+    async def scene(devices: Devices) -> None:
+        with pytest.raises(FieldError, match=r"^at: must be epoch seconds$"):
+            await devices.bind("ann", "d1", A, at=at)
+        assert await devices.of_users(["ann"]) == {"ann": []}
+
+    run(scene)
+
+
+def test_a_login_may_end_the_other_devices_of_its_user() -> None:
+    """The device that is kept has its binding as before."""
+
+    async def scene(devices: Devices) -> tuple[int, list[Binding], Binding]:
+        kept, _, _ = [await devices.bind("ann", name, token) for name, token in (("d1", A), ("d2", B), ("d3", C))]
+        return await devices.unbind_user("ann", keep="d1"), list((await devices.of_users(["ann"]))["ann"]), kept
+
+    count, left, kept = run(scene)
+
+    assert count == 2
+    assert left == [kept]
+
+
+def test_unread_messages_are_counted_by_user() -> None:
+    """In the order given, each user once; read messages set the number back."""
+
+    async def scene(devices: Devices) -> None:
+        assert list((await devices.count_badges(["bob", "ann", "bob"])).items()) == [("bob", 1), ("ann", 1)]
+        await devices.set_badge("ann")
+        assert await devices.count_badges(["ann", "bob"]) == {"ann": 1, "bob": 2}
+        for wrong in (-1, True, 1.0):
+            with pytest.raises(FieldError, match=r"^count: "):
+                await devices.set_badge("ann", wrong)  # type: ignore[arg-type]
+        with pytest.raises(FieldError, match=r"^users: "):
+            await devices.count_badges("ann")
+
+    run(scene)
+
+
 def test_pruning_is_the_hosts_to_ask_for() -> None:
     """What was not seen since that time goes; nothing goes by itself."""
 

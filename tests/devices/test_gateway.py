@@ -47,7 +47,7 @@ def play(script: Callable[[Scene], Awaitable[None]], connections: int = 8, **set
 
     async def main() -> Scene:
         server, store, events = ToyServer(), Store(is_shared=False), list[Event]()
-        wire, devices = Wire(server), Devices(store)
+        wire, devices = Wire(server), Devices(store, most=1000)
         options: dict[str, Any] = {"devices": devices, "observer": events.append, "connections": connections}
         async with toy_gateway(wire, certificate(**settings), **options) as gateway:
             scene = Scene(server, store, wire, devices, gateway, events)

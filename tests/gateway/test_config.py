@@ -560,7 +560,7 @@ def test_the_devices_are_made_of_their_table(read: Read, tmp_path: Path) -> None
     assert repr(server.devices()) == "Devices(SqlDevices('postgresql://db.example/push'))"
     assert repr(file.devices()) == "Devices(SqlDevices('devices.db'))"
     assert CANARY not in repr(server)
-    assert server.devices_settings == DevicesSettings(Secret(url), tmp_path / "conf", shared=False)
+    assert server.devices_settings == DevicesSettings(Secret(url), tmp_path / "conf", {"shared": False})
     assert file.devices_settings == DevicesSettings(Secret("sqlite:///devices.db"), tmp_path / "conf")
 
 
@@ -582,7 +582,7 @@ DEVICES_URL = "devices.url: must be sqlite:///file, postgresql://user:password@h
         ("[devices]\nurl = 'env:NOBODY'", ["devices.url: the environment variable NOBODY is not set"]),
         (
             "[devices]\nurl = 'sqlite:///d.db'\nshared = 1\nuser = 7",
-            ["devices.user: is not known; known: url, shared", "devices.shared: must be true or false"],
+            ["devices.user: is not known; known: url, shared, most", "devices.shared: must be true or false"],
         ),
         ("[devices]\nurl = 'mysql://host'", ["devices.url: must name a database: add /name to its end"]),
     ],

@@ -126,6 +126,79 @@ def test_a_token_moves_to_who_reports_it_last(url: str) -> None:
     run(url, scene)
 
 
+def test_a_user_has_so_many_devices_at_most(url: str) -> None:
+    """One more takes the place of the one that was reported longest ago, of this user alone."""
+
+    async def scene(store: DeviceStore) -> None:
+        await store.bind("bob", "d0", token("other"), "", 0.5, most=3)
+        for number in range(3):
+            await store.bind("ann", f"d{number}", token(f"t{number}"), "", 1.0 + number, most=3)
+        await store.bind("ann", "d0", token("t0"), "", 9.0, most=3)
+
+        assert len(await table(store, "ann")) == 3
+        await store.bind("ann", "d3", token("t3"), "", 5.0, most=3)
+        assert [device for _, device, _ in await table(store, "ann")] == ["d0", "d2", "d3"]
+        await store.bind("ann", "d4", token("t4"), "", 0.1, most=1)
+        assert [device for _, device, _ in await table(store, "ann")] == ["d4"]
+        assert await table(store, "bob") == [("bob", "d0", "other")]
+
+    run(url, scene)
+
+
+def test_a_late_report_changes_nothing_that_was_reported_later(url: str) -> None:
+    """Of the token by another user, and of the device with another token; without a later one it is bound."""
+
+    async def scene(store: DeviceStore) -> None:
+        theirs = (await store.bind("bob", "d1", token("a"), "", 5.0)).binding
+        mine = (await store.bind("ann", "d1", token("b"), "", 6.0)).binding
+
+        assert (await store.bind("ann", "d2", token("a"), "", 4.0, is_late=True)).binding == theirs
+        assert (await store.bind("ann", "d1", token("c"), "", 4.0, is_late=True)).binding == mine
+        assert await table(store, "ann", "bob") == [("ann", "d1", "b"), ("bob", "d1", "a")]
+        assert (await store.bind("ann", "d1", token("c"), "", 6.0, is_late=True)).binding.seen_at == 6.0
+        assert await table(store, "ann") == [("ann", "d1", "c")]
+
+    run(url, scene)
+
+
+def test_one_device_may_be_kept_when_a_user_is_unbound(url: str) -> None:
+    """A login on one device ends the others."""
+
+    async def scene(store: DeviceStore) -> None:
+        bound = [(await store.bind("ann", name, token(name), "", 1.0)).binding for name in ("d1", "d2", "d3")]
+
+        assert await store.unbind("ann", None, keep="d2") == {bound[0].owner.binding, bound[2].owner.binding}
+        assert await table(store, "ann") == [("ann", "d2", "d2")]
+        assert await store.unbind("ann", None, keep="d9") == {bound[1].owner.binding}
+
+    run(url, scene)
+
+
+def test_badges_are_counted_for_each_user(url: str) -> None:
+    """They begin at 0, are never less, and do not depend on devices."""
+
+    async def scene(store: DeviceStore) -> None:
+        assert await store.count_badges(["ann", "Ann"], 2) == {"ann": 2, "Ann": 2}
+        assert await store.count_badges(["ann", "bob"], 1) == {"ann": 3, "bob": 1}
+        await store.set_badge("ann", 0)
+        await store.set_badge("eve", 7)
+        assert await store.count_badges(["ann", "eve", "bob"], -5) == {"ann": 0, "eve": 2, "bob": 0}
+
+    run(url, scene)
+
+
+def test_badges_are_counted_by_many_at_once(url: str) -> None:
+    """No message is lost when several are counted at the same time, and new users are counted too."""
+
+    async def scene(store: DeviceStore) -> None:
+        users = [f"u{number}" for number in range(20)]
+        await asyncio.gather(*(store.count_badges(users[shift:] + users[:shift], 1) for shift in range(10)))
+
+        assert set((await store.count_badges(users, 0)).values()) == {10}
+
+    run(url, scene)
+
+
 def test_a_device_has_one_token(url: str) -> None:
     """A new token of a device takes the place of the old one, also where that device had one and another user this."""
 

@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from toy_vendor import ToyServer
 
@@ -56,17 +56,17 @@ class Store:
         if seconds := self.delay():
             await asyncio.sleep(seconds)
 
-    async def bind(self, user: str, device: str, push_token: PushToken, locale: str, now: float) -> Bound:
+    async def bind(self, *binding: Any, **options: Any) -> Bound:
         """See `DeviceStore`."""
-        return await self._do("bind", lambda: self.inner.bind(user, device, push_token, locale, now))
+        return await self._do("bind", lambda: self.inner.bind(*binding, **options))
 
     async def rotate(self, old: PushToken, new: PushToken, now: float) -> Binding | None:
         """See `DeviceStore`."""
         return await self._do("rotate", lambda: self.inner.rotate(old, new, now))
 
-    async def unbind(self, user: str, device: str | None) -> frozenset[int]:
+    async def unbind(self, user: str, device: str | None, *, keep: str | None = None) -> frozenset[int]:
         """See `DeviceStore`."""
-        return await self._do("unbind", lambda: self.inner.unbind(user, device))
+        return await self._do("unbind", lambda: self.inner.unbind(user, device, keep=keep))
 
     async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """See `DeviceStore`."""

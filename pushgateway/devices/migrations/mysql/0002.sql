@@ -1,0 +1,4 @@
+CREATE TABLE IF NOT EXISTS pushgateway_badges (
+    user_id VARCHAR(255) NOT NULL PRIMARY KEY,
+    badge BIGINT NOT NULL
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

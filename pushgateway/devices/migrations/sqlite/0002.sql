@@ -1,0 +1,4 @@
+CREATE TABLE pushgateway_badges (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    badge INTEGER NOT NULL
+);
