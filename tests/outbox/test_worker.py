@@ -13,6 +13,7 @@ from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import FieldError, Gateway, Priority, Push, PushToken, Reason, Status
 from pushgateway.model.push import Owner
+from pushgateway.outbox import worker
 from pushgateway.outbox.outbox import Result
 from pushgateway.outbox.store import Ask
 from pushgateway.outbox.worker import Worker
@@ -79,10 +80,10 @@ def test_everything_is_sent_once_and_reported(tmp_path: Path) -> None:
     """Each push is sent once, its result has the host's context, and nothing is left in the outbox."""
 
     async def scene(s: Scene) -> Any:
-        async with s.worker() as worker:
+        async with s.worker() as works:
             await s.outbox.put([push(f"t{n}", context=n) for n in range(1200)])
             await asyncio.sleep(5)
-            return worker.held, s.taken.results, s.server.ledger, (await s.outbox.status()).certificates
+            return works.held, s.taken.results, s.server.ledger, (await s.outbox.status()).certificates
 
     held, results, ledger, left = run(tmp_path, scene)
 
@@ -348,20 +349,56 @@ def test_what_cannot_be_read_is_a_dead_letter_and_stops_nobody(tmp_path: Path) -
     assert details == ["the stored push was written in form 99, this program reads form 1"]
 
 
+def test_a_fault_of_the_worker_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If making a push or settling fails in a way that nobody thought of, the worker goes on: a push that cannot be
+    made is a dead letter, what could not be settled is sent again later, and the log has a line without content."""
+    made, settled = worker.push_of, worker.encode_outcome
+
+    def breaks(content: Any, entry: Any, *more: Any) -> Any:
+        if entry.token == "odd":
+            raise RuntimeError("secret")
+        return made(content, entry, *more)
+
+    faults = [RuntimeError("secret")]
+
+    def breaks_once(outcome: Any) -> bytes:
+        if outcome.push_token.token == "a" and faults:
+            raise faults.pop()
+        return settled(outcome)
+
+    monkeypatch.setattr(worker, "push_of", breaks)
+    monkeypatch.setattr(worker, "encode_outcome", breaks_once)
+
+    async def scene(s: Scene) -> Any:
+        async with s.worker() as works:
+            await s.outbox.put([push("odd"), push("a")])
+            await asyncio.sleep(300)
+            return {one.outcome.push_token.token: one.dead for one in s.taken.results}, works.is_healthy
+
+    with caplog.at_level(logging.ERROR):
+        endings, healthy = run(tmp_path, scene)
+
+    assert endings == {"odd": True, "a": False}
+    assert not healthy
+    assert "secret" not in caplog.text
+
+
 def test_what_is_slow_does_not_stop_what_is_not(tmp_path: Path) -> None:
     """While one certificate's pushes wait in the gateway, those of another are leased and sent, and an urgent push of
     the slow one is leased although the worker holds as much as it may of lower priorities."""
 
     async def scene(s: Scene) -> Any:
         s.server.latency = 9.0
-        async with s.worker(at_once=10) as worker:
+        async with s.worker(at_once=10) as works:
             await s.outbox.put([push(f"slow{n}") for n in range(100)])
             await asyncio.sleep(1)
             s.server.latency = 0.01
-            before = worker.held
+            before = works.held
             await s.outbox.put([push("fast", certificate_id=2), push("urgent", priority=Priority.URGENT)])
             await asyncio.sleep(1)
-            return before, worker.held, s.taken.endings()
+            return before, works.held, s.taken.endings()
 
     slow, other = certificate(1, size=1, logs_in=False), certificate(2, logs_in=False)
     before, held, endings = run(tmp_path, scene, slow, other, connections=2)
@@ -375,12 +412,12 @@ def test_never_more_than_at_once(tmp_path: Path) -> None:
 
     async def scene(s: Scene) -> int:
         s.server.latency = 5.0
-        async with s.worker(at_once=10) as worker:
+        async with s.worker(at_once=10) as works:
             await s.outbox.put([push(f"t{n}") for n in range(500)])
             most = 0
             for _ in range(100):
                 await asyncio.sleep(0.5)
-                most = max(most, worker.held)
+                most = max(most, works.held)
             return most
 
     assert run(tmp_path, scene) == 10
@@ -392,15 +429,15 @@ def test_a_store_that_stops_working(tmp_path: Path, caplog: pytest.LogCaptureFix
 
     async def scene(s: Scene) -> Any:
         s.server.latency = 2.0
-        async with s.worker() as worker:
+        async with s.worker() as works:
             await s.outbox.put([push(f"t{n}") for n in range(50)])
             await asyncio.sleep(1)
             database_of(s.outbox).fails = BROKEN
             await asyncio.sleep(100)
-            during = worker.is_healthy, worker.held, len(s.taken.results)
+            during = works.is_healthy, works.held, len(s.taken.results)
             database_of(s.outbox).fails = None
             await asyncio.sleep(60)
-            return during, worker.is_healthy, worker.held, s.taken.endings(), s.server.ledger
+            return during, works.is_healthy, works.held, s.taken.endings(), s.server.ledger
 
     with caplog.at_level(logging.WARNING):
         during, healthy, held, endings, ledger = run(tmp_path, scene)
@@ -463,15 +500,15 @@ def test_a_handler_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 
     async def scene(s: Scene) -> Any:
         s.taken.fails = RuntimeError("secret text")
-        async with s.worker() as worker:
+        async with s.worker() as works:
             await s.outbox.put([push("a")])
             await asyncio.sleep(300)
             await s.outbox.put([push("b")])
             await asyncio.sleep(5)
-            during = len(s.server.ledger), worker.is_healthy, s.taken.calls
+            during = len(s.server.ledger), works.is_healthy, s.taken.calls
             s.taken.fails = None
             await asyncio.sleep(100)
-            return during, worker.is_healthy, s.taken.endings(), (await s.outbox.status()).certificates
+            return during, works.is_healthy, s.taken.endings(), (await s.outbox.status()).certificates
 
     with caplog.at_level(logging.WARNING):
         (sent, healthy, calls), after, endings, left = run(tmp_path, scene)
@@ -568,11 +605,11 @@ def test_closing_waits_for_what_is_being_sent(tmp_path: Path) -> None:
 
     async def scene(s: Scene) -> Any:
         s.server.latency = 3.0
-        worker = s.worker(at_once=10)
-        async with worker:
+        works = s.worker(at_once=10)
+        async with works:
             await s.outbox.put([push(f"t{n}") for n in range(100)])
             await asyncio.sleep(1)
-        return worker.held, len(s.taken.results), sum(one.waiting for one in (await s.outbox.status()).certificates)
+        return works.held, len(s.taken.results), sum(one.waiting for one in (await s.outbox.status()).certificates)
 
     assert run(tmp_path, scene) == (0, 10, 90)
 
@@ -582,12 +619,12 @@ def test_closing_does_not_wait_for_ever(tmp_path: Path) -> None:
 
     async def scene(s: Scene) -> Any:
         s.server.latency = 25.0
-        worker = s.worker()
-        worker.start()
+        works = s.worker()
+        works.start()
         await s.outbox.put([push("a")])
         await asyncio.sleep(1)
         begun = asyncio.get_running_loop().time()
-        await worker.aclose(grace=5.0)
+        await works.aclose(grace=5.0)
         took = asyncio.get_running_loop().time() - begun
         status = await s.outbox.status()
         s.server.latency = 0.01
