@@ -124,6 +124,23 @@ def test_what_one_process_does_not_need_the_others_have() -> None:
     assert max(waited) < 0.05
 
 
+def test_a_process_with_nothing_to_send_holds_nothing() -> None:
+    """Two seconds after its last push it has no portion in the store, and says only that it is there, twice a
+    second."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> tuple[Contents, int]:
+        await pushed(gateways[0], 50)
+        await asyncio.sleep(2)
+        before = state.calls
+        await asyncio.sleep(10)
+        return await state.inner.contents(), state.calls - before
+
+    (contents, calls), _ = shared_run(1, program)
+
+    assert (len(contents.processes), contents.portions) == (1, {})
+    assert 15 <= calls <= 25
+
+
 def test_single_pushes_do_not_wait_for_the_store() -> None:
     """A process that sends now and then sends at once: the store that takes 0.4 seconds is not on the way of a push."""
 

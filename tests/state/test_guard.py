@@ -77,7 +77,8 @@ def test_a_call_that_fails_is_none_and_reported_once(
 
 
 def test_a_store_that_is_gone_is_probed_by_one_call_at_a_time() -> None:
-    """Of ten calls at the same moment one reaches it; the pauses between two probes double up to the longest."""
+    """Of ten calls at the same moment one reaches it; the pauses between two probes double up to the longest. That the
+    probes fail too is no news."""
     reached: list[float] = []
 
     async def counted(state: SharedState) -> str:
@@ -90,11 +91,12 @@ def test_a_store_that_is_gone_is_probed_by_one_call_at_a_time() -> None:
             await asyncio.gather(*(guard.ask(counted) for _ in range(10)))
             await asyncio.sleep(0.01)
 
-    run(program)
+    _, events = run(program)
 
     first, *probes = sorted(set(reached))
     gaps = [after - before for before, after in zip([first, *probes], probes, strict=False)]
     assert len(reached) == 10 + len(probes)  # the first ten were under way together
+    assert events == [SharedStateChanged(available=False)]
     assert gaps[0] <= FIRST_PAUSE + 0.02
     assert max(gaps) <= LAST_PAUSE + 0.02
     assert gaps[-1] >= 0.8 * LAST_PAUSE

@@ -26,6 +26,7 @@ from planted import (
     receipts,
     record_sources,
     runs,
+    state_sources,
     transport_sources,
     vendor_sources,
 )
@@ -54,6 +55,7 @@ SOURCE_PLANTS = [
     *host_sources.PLANTS,
     *devices_sources.PLANTS,
     *outbox_sources.PLANTS,
+    *state_sources.PLANTS,
     *abilities_sources.PLANTS,
 ]
 
