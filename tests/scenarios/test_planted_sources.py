@@ -4,6 +4,7 @@
 broken plug-ins (`tests/support/broken`) are checked here too, because they also quote texts of sources.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,18 @@ from planted.source_plant import ROOT, SourcePlant
 
 @pytest.mark.parametrize("plant", SOURCE_PLANTS, ids=lambda plant: plant.name)
 def test_a_plant_fits_its_source(plant: SourcePlant) -> None:
-    """The text that the plant replaces occurs exactly once in its source, and the named test exists."""
-    path, _, name = plant.noticed_by.partition("::")
+    """The text that the plant replaces occurs exactly once in its source, and the named test exists: in the named file,
+    or in a module of `tests/support` that has the same tests for several files."""
+    path, _, names = plant.noticed_by.partition("::")
+    text = (ROOT / path).read_text("utf-8")
+    shared = [
+        ROOT / "tests" / "support" / f"{name}.py" for name in re.findall(r"^from (\w+) import", text, re.MULTILINE)
+    ]
+    texts = [text, *(module.read_text("utf-8") for module in shared if module.exists())]
 
     assert plant.planted() != (ROOT / plant.source).read_text("utf-8")
-    assert name.partition("[")[0] in (ROOT / path).read_text("utf-8")
+    for name in names.partition("[")[0].split("::"):
+        assert any(name in one for one in texts)
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)

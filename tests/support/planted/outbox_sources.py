@@ -94,7 +94,7 @@ PLANTS = [
     SourcePlant(
         "outcomes are dropped while the store does not work",
         "pushgateway/outbox/worker.py",
-        "while not await self._settle(known):\n                await self._store_works.pause()",
+        "while not await self._settle(known):\n                    await self._store_works.pause()",
         "await self._settle(known)",
         f"{WORKER}::test_a_store_that_stops_working",
     ),
