@@ -166,6 +166,9 @@ class Delivery(Ask):
         if not gate.may_save(self._loop.time()):  # used up meanwhile, and the vendor has lost what was stored before
             raise Refused(Reason.QUOTA_EXCEEDED, detail="the quota of saved contents is used up")
         gate.count_save(self._loop.time())
+        held = session.held(self.region)
+        if held is not None:  # another one, perhaps, since this delivery has waited for the saving of another one
+            access = held.access
         begin = functools.partial(guarded, session.vendor.plugin.save_push, content.notification, callback, self.region)
         try:
             saved = await session.run_with_access(access, begin, Ask("save", self.region))
