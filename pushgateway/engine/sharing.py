@@ -77,7 +77,12 @@ def shared_key(certificate_id: str, vendor: Vendor) -> str:
     """
     secrets = [secret.reveal() for secret in secrets_of(vendor)]
     text = repr((certificate_id, vendor.brand, secrets)).encode("utf-8", "backslashreplace")
-    return f"{quote(certificate_id, safe='')}.{hashlib.blake2b(text, digest_size=6, person=b'pushgateway').hexdigest()}"
+    return f"{_part(certificate_id)}.{hashlib.blake2b(text, digest_size=6, person=b'pushgateway').hexdigest()}"
+
+
+def _part(text: str) -> str:
+    """A text of a host or a plug-in as one part of a key: ASCII without a slash."""
+    return quote(text, safe="", errors="surrogatepass")
 
 
 class _RateShare:
@@ -162,7 +167,7 @@ class EndpointShare:
 
     def quota_key(self, quota_name: str) -> str:
         """Of one of its quotas, the same in all processes."""
-        return f"{self.key}/{quote(quota_name, safe='')}"
+        return f"{self.key}/{_part(quota_name)}"
 
     def publish_closed(self) -> None:
         """Say again what is closed: the store may have lost it."""
@@ -256,7 +261,7 @@ class Sharing:
     def add(self, key: str, region: str, endpoint: SharedEndpoint) -> None:
         """An endpoint is there, or has a new gate. `key`: of its certificate (`shared_key`)."""
         self.remove(endpoint)
-        share = EndpointShare(self, f"{key}/{quote(region, safe='')}", endpoint)
+        share = EndpointShare(self, f"{key}/{_part(region)}", endpoint)
         self._shares[endpoint] = self._by_key[share.key] = share
         endpoint.gate.shared = share
         now = self._loop.time()
@@ -377,7 +382,7 @@ class Sharing:
         self._closed = {}
         for key, seconds in closed.items():
             endpoint, _, name = key.rpartition("/")
-            quota_name = unquote(name)
+            quota_name = unquote(name, errors="surrogatepass")
             if seconds > 0:
                 self._closed.setdefault(endpoint, {})[quota_name] = now + seconds
             if (share := self._by_key.get(endpoint)) is not None:

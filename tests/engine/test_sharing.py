@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from shared_gateways import TimedServer, UnsteadyState, closed, now, processes, pushed, unsteady
-from toy_vendor import certificate, gateway, note
+from toy_vendor import Toy, certificate, gateway, note
 
-from pushgateway import Audience, Certificate, Gateway, Outcome, PushToken, Reason, RetryPolicy, Status
+from pushgateway import Audience, Certificate, Gateway, Notification, Outcome, PushToken, Reason, RetryPolicy, Status
 from pushgateway.engine.flow_control.portions import fair_portion
 from pushgateway.observe.events import Event, QuotaLatched, QuotaReleased, SharedStateChanged
 from pushgateway.state import Contents, MemoryState
@@ -182,6 +182,26 @@ def test_a_used_up_day_is_known_to_all_within_a_second() -> None:
     assert all(outcome.retry_after > 3600 for outcome in outcomes[1:])
     assert requests == 0
     assert sum(isinstance(event, QuotaLatched) for event in events) == 4
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "é 中 %2F", "\ud800"])
+def test_any_name_of_a_quota_is_shared(name: str) -> None:
+    """A plug-in may make it of what the host gives: the other process closes the quota of the same name."""
+
+    class Named(Toy):
+        def quota(self, notification: Notification) -> str:
+            return name
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[Any]:
+        server.codes["used-up"] = "7"
+        for gate, token in zip(gateways, ("used-up", "a"), strict=True):
+            await gate.send(PushToken(1, token), note())
+        await asyncio.sleep(1)
+        return [(await gate.send(PushToken(1, "b"), note())).reason for gate in gateways]
+
+    found, _ = shared_run(2, program, vendors={"toy": Named})
+
+    assert found == [Reason.QUOTA_EXCEEDED] * 2
 
 
 def test_a_quota_that_somebody_opens_is_open_to_all() -> None:
