@@ -5,11 +5,13 @@ insert for each row; then a query and an update that lease a batch, and a delete
 and puts them; a worker leases, reads, judges and settles them. Its gateway takes no time, because it accepts everything
 at once: the gateway, the vendor and the network are in `throughput.py`. "At once" is how a service runs: what was put
 is sent while the next is put, so that its content need not be read again. Wall time, because a part of it is waiting
-for the disk; contenders take turns.
+for the disk; contenders take turns. `--redis` names an empty Redis database for the same there: bare is what a queue
+needs at least, pipelines of 500 with a hash and an entry in a sorted set for each push.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sqlite3
 import statistics
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import redis
 from common import CERTIFICATE_ID, SEED, Table, Target, make_pushes, median_ratio, options, report
 from pushgateway_oppo.sandbox import OppoSandbox
 
@@ -28,14 +31,17 @@ from pushgateway import Outcome, Push
 from pushgateway.databases.sqlite import Database
 from pushgateway.outbox import Outbox, SQLiteStore, Worker
 from pushgateway.outbox.content import encode_push
+from pushgateway.outbox.redis import RedisStore
 from pushgateway.outbox.sqlite import APPLICATION_ID, MIGRATIONS
 from pushgateway.outbox.store import Entry
 from pushgateway.outbox.tables import TABLE
 
 BATCH = 500
+AHEAD = 4 * BATCH
+"""Pushes that may wait while the worker sends: a service that is not overloaded."""
 LIMIT = 1.5
 """Time of the outbox, at most, as a multiple of the bare engine's."""
-BARE, OUTBOX = "bare SQLite", "outbox"
+SQLITE, REDIS = "SQLite", "Redis"
 
 
 @attrs.frozen
@@ -88,6 +94,34 @@ def _transact(connection: sqlite3.Connection, work: Callable[[], object]) -> Non
     connection.execute("COMMIT")
 
 
+def bare_redis(url: str, rows: Sequence[Entry]) -> Times:
+    """The same rows in hashes, and a sorted set by `due`, in pipelines."""
+    client = redis.Redis.from_url(url)
+    fields = [{name: value for name, value in row._asdict().items() if value is not None} for row in rows]
+    begun = time.perf_counter()
+    for some in batches(fields):
+        pipeline = client.pipeline(transaction=True)
+        for row in some:
+            pipeline.hset(f"bare:{row['dedupe_id']}", mapping=row)
+            pipeline.zadd("bare", {row["dedupe_id"]: row["due"]})
+        pipeline.execute()
+    stored = time.perf_counter()
+    while names := client.zrangebyscore("bare", "-inf", 2.0, 0, BATCH):
+        pipeline = client.pipeline(transaction=True)
+        pipeline.zadd("bare", dict.fromkeys(names, 9.0))
+        for name in names:
+            pipeline.hgetall(b"bare:" + name)
+        pipeline.execute()
+        pipeline = client.pipeline(transaction=True)
+        pipeline.zrem("bare", *names)
+        for name in names:
+            pipeline.delete(b"bare:" + name)
+        pipeline.execute()
+    ended = time.perf_counter()
+    client.close()
+    return Times(stored - begun, ended - stored, ended - begun)
+
+
 class Accepting:
     """A gateway that accepts everything at once, and counts."""
 
@@ -103,17 +137,18 @@ class Accepting:
             yield Outcome.accepted(push, "5f1c0a9e7d3b48d2a6e4c1f07b95d8e3")
 
 
-async def through(make: Callable[[], Outbox], pushes: Sequence[Push]) -> Times:
+async def through(outbox: Outbox, pushes: Sequence[Push]) -> Times:
     """The pushes through an outbox and a worker, one after the other and then at once."""
-    async with make() as box:
+    async with outbox as box:
         begun = time.perf_counter()
-        await _put(box, pushes)
+        await _put(box, pushes, Accepting(), len(pushes))
         stored = time.perf_counter()
-        await _send(box, len(pushes))
+        await _send(box, Accepting(), len(pushes))
         sent = time.perf_counter()
+        gateway = Accepting()
         async with asyncio.TaskGroup() as group:
-            group.create_task(_send(box, len(pushes)))
-            group.create_task(_put(box, pushes))
+            group.create_task(_send(box, gateway, len(pushes)))
+            group.create_task(_put(box, pushes, gateway, AHEAD))
         ended = time.perf_counter()
         status = await box.status()
     if status.certificates:
@@ -121,13 +156,15 @@ async def through(make: Callable[[], Outbox], pushes: Sequence[Push]) -> Times:
     return Times(stored - begun, sent - stored, ended - sent)
 
 
-async def _put(box: Outbox, pushes: Sequence[Push]) -> None:
-    for some in batches(pushes):
+async def _put(box: Outbox, pushes: Sequence[Push], gateway: Accepting, ahead: int) -> None:
+    """Put all, while at most `ahead` wait to be sent."""
+    for number, some in enumerate(batches(pushes)):
+        while number * BATCH - gateway.accepted >= ahead:  # noqa: ASYNC110 - it looks as often as it may
+            await asyncio.sleep(0.001)
         await box.put(some)
 
 
-async def _send(box: Outbox, count: int) -> None:
-    gateway: Any = Accepting()
+async def _send(box: Outbox, gateway: Any, count: int) -> None:
     async with Worker(box, gateway, at_once=BATCH) as worker:
         while True:
             if gateway.accepted == count and not worker.held:
@@ -135,17 +172,21 @@ async def _send(box: Outbox, count: int) -> None:
             await asyncio.sleep(0.001)
 
 
-def measure(count: int, rounds: int) -> dict[str, list[Times]]:
-    """Let the contenders take turns, each with a new file."""
+def measure(count: int, rounds: int, redis_url: str | None) -> dict[str, list[Times]]:
+    """Let the contenders take turns, each with a new file, or with keys of its own."""
     pushes = list(make_pushes(OppoSandbox(tokens=count, seed=SEED).tokens, count))
     rows = [_row(number, push) for number, push in enumerate(pushes)]
-    found: dict[str, list[Times]] = {BARE: [], OUTBOX: []}
+    found: dict[str, list[Times]] = {}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             here = Path(folder)
-            found[BARE].append(bare_sqlite(here / "bare.db", rows))
+            found.setdefault(f"bare {SQLITE}", []).append(bare_sqlite(here / "bare.db", rows))
             box = Outbox(SQLiteStore(here / "outbox.db"))
-            found[OUTBOX].append(asyncio.run(through(lambda box=box: box, pushes)))  # type: ignore[misc]
+            found.setdefault(f"outbox in {SQLITE}", []).append(asyncio.run(through(box, pushes)))
+        if redis_url is not None:
+            found.setdefault(f"bare {REDIS}", []).append(bare_redis(redis_url, rows))
+            box = Outbox(RedisStore(redis_url))
+            found.setdefault(f"outbox in {REDIS}", []).append(asyncio.run(through(box, pushes)))
     return found
 
 
@@ -164,21 +205,29 @@ READ: dict[str, Callable[[Times], float]] = {
 
 
 def targets(found: dict[str, list[Times]]) -> list[Target]:
-    """The outbox beside the bare engine."""
+    """Each outbox beside its bare engine."""
     return [
         Target(
-            f"{name}, {OUTBOX}, times {BARE}, at most",
-            median_ratio([read(one) for one in found[OUTBOX]], [read(one) for one in found[BARE]]),
+            f"{name}, outbox in {engine}, times bare {engine}, at most",
+            median_ratio(
+                [read(one) for one in found[f"outbox in {engine}"]], [read(one) for one in found[f"bare {engine}"]]
+            ),
             LIMIT,
         )
+        for engine in (SQLITE, REDIS)
+        if f"bare {engine}" in found
         for name, read in READ.items()
     ]
 
 
+def _more(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--redis", default=None, help="URL of an empty Redis database, such as redis://localhost/9")
+
+
 def main() -> int:
     """Measure and report; 1 when a target is missed."""
-    given = options(__doc__ or "", count=20_000, rounds=7)
-    found = measure(given.count, given.rounds)
+    given = options(__doc__ or "", count=20_000, rounds=7, more=_more)
+    found = measure(given.count, given.rounds, given.redis)
     rows = [
         (name, *(given.count / statistics.median(map(read, times)) for read in READ.values()))
         for name, times in found.items()
