@@ -54,8 +54,27 @@ local function call(...) return redis.call(...) end
 local function key(id) return P .. 'e:' .. id end
 local function get(id, ...) return call('HMGET', key(id), ...) end
 local function queue(p, c) return P .. 'w:' .. p .. ':' .. c end
-local function count(c, what, n)
-  if call('HINCRBY', P .. 'k', what .. c, n) == 0 then call('HDEL', P .. 'k', what .. c) end
+-- What is taken out is collected, and taken out with one call for each set at the end of a script (`flush`).
+local out, counted = {}, {}
+local function drop(command, set, member)
+  local name = command .. ' ' .. set
+  if not out[name] then out[name] = {command, set} end
+  out[name][#out[name] + 1] = member
+end
+local function count(c, what, n) counted[what .. c] = (counted[what .. c] or 0) + n end
+local function flush()
+  for _, one in pairs(out) do
+    for at = 3, #one, 1000 do
+      call(one[1], one[2], unpack(one, at, math.min(at + 999, #one)))
+    end
+  end
+  for name, n in pairs(counted) do
+    if n ~= 0 and call('HINCRBY', P .. 'k', name, n) == 0 then call('HDEL', P .. 'k', name) end
+  end
+  for _, one in pairs(out) do
+    local c = string.match(one[2], '^' .. string.gsub(P, '%p', '%%%0') .. 'o:(.*)$')
+    if c and call('ZCARD', one[2]) == 0 then call('SREM', P .. 'c', c) end
+  end
 end
 local function join(id, c, p, due, put_at, expires)
   call('ZADD', queue(p, c), due, id)
@@ -63,34 +82,32 @@ local function join(id, c, p, due, put_at, expires)
   if expires ~= '' then call('ZADD', P .. 'x', expires, id) end
   call('SADD', P .. 'c', c)
 end
-local function leave(id, c, p)
-  call('ZREM', queue(p, c), id)
-  call('ZREM', P .. 'h:' .. c, id)
-  call('ZREM', P .. 'o:' .. c, id)
-  call('ZREM', P .. 'x', id)
-  call('ZREM', P .. 's', id)
-  if call('ZCARD', P .. 'o:' .. c) == 0 then call('SREM', P .. 'c', c) end
+local function leave(id, c, p, expires, lost)
+  drop('ZREM', P .. 'o:' .. c, id)
+  drop('ZREM', P .. 'h:' .. c, id)
+  drop('ZREM', lost == '0' and queue(p, c) or P .. 's', id)
+  if expires ~= '' then drop('ZREM', P .. 'x', id) end
 end
-local function disown(id)
-  local e = get(id, 'user', 'device')
-  if e[1] and e[1] ~= '' then call('SREM', P .. 'u:' .. e[1], id) end
-  if e[2] and e[2] ~= '' then call('SREM', P .. 't:' .. e[2], id) end
+local function disown(id, user, device)
+  if user and user ~= '' then drop('SREM', P .. 'u:' .. user, id) end
+  if device and device ~= '' then drop('SREM', P .. 't:' .. device, id) end
 end
 local function forget(id)
-  disown(id)
-  call('HDEL', P .. 'i', get(id, 'dedupe_id')[1])
+  local e = get(id, 'dedupe_id', 'user', 'device')
+  disown(id, e[2], e[3])
+  drop('HDEL', P .. 'i', e[1])
   call('DEL', key(id))
 end
 local function remember(id, till)
-  disown(id)
+  local e = get(id, 'user', 'device')
+  disown(id, e[1], e[2])
   call('HDEL', key(id), 'content', 'token', 'context', 'user', 'device', 'outcome')
   call('HSET', key(id), 'state', 3)
   call('ZADD', P .. 'r', till, id)
 end
 local function finish(id, outcome, dead, due, keep, till)
-  local e = get(id, 'certificate_id', 'priority', 'digest', 'dedupe_id')
-  leave(id, e[1], e[2])
-  call('ZREM', P .. 'v', id)
+  local e = get(id, 'certificate_id', 'priority', 'digest', 'dedupe_id', 'expires', 'lost', 'state')
+  if e[7] == '1' then drop('ZREM', P .. 'v', id) else leave(id, e[1], e[2], e[5], e[6]) end
   if dead then
     call('HSET', key(id), 'dead', 1, 'outcome', outcome, 'state', keep and 2 or 4)
     call('ZADD', P .. 'l', 0, e[4])
@@ -108,19 +125,30 @@ local function finish(id, outcome, dead, due, keep, till)
   end
 end
 local function unfinish(id, c)
-  call('ZREM', P .. 'd', id)
+  drop('ZREM', P .. 'd', id)
   count(c, 'results:', -1)
 end
 local function revive(id, dedupe_id, c, state)
-  call('ZREM', P .. 'l', dedupe_id)
+  drop('ZREM', P .. 'l', dedupe_id)
   count(c, 'dead:', -1)
   if state == '2' then unfinish(id, c) end
 end
 """
-_FIELDS: Final = Entry._fields
+
+
+def _names(kind: type[tuple[Any, ...]]) -> str:
+    """The fields of an entry, as arguments in Lua."""
+    fields: Sequence[str] = kind._fields  # type: ignore[attr-defined]
+    return ", ".join(f"'{name}'" for name in fields)
+
+
+def _at(name: str) -> int:
+    """The place of a field in a leased entry, counted from 1 as in Lua."""
+    return Leased._fields.index(name) + 1
+
 
 _PUT: Final = f"""{_COMMON}
-local names = {{{", ".join(f"'{name}'" for name in _FIELDS)}}}
+local names = {{{_names(Entry)}}}
 local width = #names
 local chosen, taken = {{}}, {{}}
 for at = 1, #ARGV, width do
@@ -139,9 +167,13 @@ for at = 1, #ARGV, width do
   if call('HEXISTS', P .. 'i', e.dedupe_id) == 0 then
     local id = string.format('%015d', call('INCR', P .. 'n'))
     call('HSET', P .. 'i', e.dedupe_id, id)
-    call('HSET', key(id), 'id', id, 'lease', '0', 'tries', 0, 'lost', 0, 'doubtful', 0, 'attempts', 0, 'state', 0,
-      'dead', 0)
-    for n, name in ipairs(names) do call('HSET', key(id), name, ARGV[at + n - 1]) end
+    local fields = {{key(id), 'id', id, 'lease', '0', 'tries', 0, 'lost', 0, 'doubtful', 0, 'attempts', 0,
+      'state', 0, 'dead', 0}}
+    for n, name in ipairs(names) do
+      fields[#fields + 1] = name
+      fields[#fields + 1] = ARGV[at + n - 1]
+    end
+    call('HSET', unpack(fields))
     join(id, e.certificate_id, e.priority, e.due, e.put_at, e.expires)
     if e.user ~= '' then call('SADD', P .. 'u:' .. e.user, id) end
     if e.device ~= '' then call('SADD', P .. 't:' .. e.device, id) end
@@ -153,23 +185,36 @@ return {{}}
 _LEASE: Final = f"""{_COMMON}
 local lease, now, until_, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local newest, take_over, suspect, held = ARGV[5] == '1', ARGV[6] == '1', ARGV[7] == '1', cjson.decode(ARGV[8])
-local found = {{}}
-local function may(id)
-  local e = get(id, 'expires', 'lease')
-  return (e[1] == '' or tonumber(e[1]) > tonumber(now)) and (take_over or e[2] == '0')
+local found, added = {{}}, {{}}
+local at_lost, at_doubtful, at_lease, at_expires = {_at("lost")}, {_at("doubtful")}, {_at("lease")}, {_at("expires")}
+local function may(e)
+  return (e[at_expires] == '' or tonumber(e[at_expires]) > tonumber(now)) and (take_over or e[at_lease] == '0')
 end
-local function take(id, c, p)
-  if get(id, 'lease')[1] ~= '0' then
-    call('HINCRBY', key(id), 'lost', 1)
-    call('HSET', key(id), 'doubtful', 1)
+local function add(set, id)
+  if not added[set] then added[set] = {{}} end
+  local pairs_of = added[set]
+  pairs_of[#pairs_of + 1] = until_
+  pairs_of[#pairs_of + 1] = id
+end
+local function take(id, e, c, p)
+  if e[at_lease] ~= '0' then
+    e[at_lost], e[at_doubtful] = e[at_lost] + 1, 1
+    call('HSET', key(id), 'lease', lease, 'due', until_, 'lost', e[at_lost], 'doubtful', 1)
     call('ZREM', queue(p, c), id)
-    call('ZADD', P .. 's', until_, id)
+    add(P .. 's', id)
   else
-    call('ZADD', queue(p, c), until_, id)
+    call('HSET', key(id), 'lease', lease, 'due', until_)
+    add(queue(p, c), id)
   end
-  call('HSET', key(id), 'lease', lease, 'due', until_)
-  call('ZADD', P .. 'h:' .. c, until_, id)
-  found[#found + 1] = get(id, {", ".join(f"'{name}'" for name in Leased._fields)})
+  add(P .. 'h:' .. c, id)
+  e[at_lease] = lease
+  found[#found + 1] = e
+end
+local function answer()
+  for set, all in pairs(added) do
+    for at = 1, #all, 1000 do call('ZADD', set, unpack(all, at, math.min(at + 999, #all))) end
+  end
+  return #found > 0 and cjson.encode(found) or '[]'
 end
 local function due(set, space, skip)
   if newest then return call('ZREVRANGEBYSCORE', set, now, '-inf', 'LIMIT', skip, space) end
@@ -180,7 +225,8 @@ local function choose(set, space)
   while #chosen < space and skip < 20 * space do
     local page = due(set, space, skip)
     for _, id in ipairs(page) do
-      if #chosen < space and may(id) then chosen[#chosen + 1] = id end
+      local e = get(id, {_names(Leased)})
+      if #chosen < space and may(e) then chosen[#chosen + 1] = {{id, e}} end
     end
     if #page < space then break end
     skip = skip + space
@@ -188,11 +234,10 @@ local function choose(set, space)
   return chosen
 end
 if suspect then
-  for _, id in ipairs(choose(P .. 's', 1)) do
-    local e = get(id, 'certificate_id', 'priority')
-    take(id, e[1], e[2])
+  for _, one in ipairs(choose(P .. 's', 1)) do
+    take(one[1], one[2], one[2][{_at("certificate_id")}], one[2][{_at("priority")}])
   end
-  return found
+  return answer()
 end
 local certificates = call('SMEMBERS', P .. 'c')
 table.sort(certificates)
@@ -202,11 +247,11 @@ for _, c in ipairs(certificates) do
     sum = sum + mine[p + 1]
     local space = math.max(most - sum - (#found - before), math.max(math.floor(most / 8), 1) - mine[p + 1])
     if space > 0 then
-      for _, id in ipairs(choose(queue(p, c), space)) do take(id, c, p) end
+      for _, one in ipairs(choose(queue(p, c), space)) do take(one[1], one[2], c, p) end
     end
   end
 end
-return found
+return answer()
 """
 
 _SETTLE: Final = f"""{_COMMON}
@@ -236,6 +281,7 @@ while at < #ARGV do
   end
   at = at + 7
 end
+flush()
 return left
 """
 
@@ -246,19 +292,20 @@ while ended < most do
   local page = call('ZRANGEBYSCORE', P .. 'x', '-inf', now, 'LIMIT', skip, most)
   for _, id in ipairs(page) do
     local e = get(id, 'lease', 'due', 'doubtful')
-    if e[1] ~= '0' and tonumber(e[2]) > tonumber(now) then
-      skip = skip + 1
-    elseif ended < most then
+    local is_held = e[1] ~= '0' and tonumber(e[2]) > tonumber(now)
+    if not is_held and ended < most then
       finish(id, (e[1] ~= '0' or e[3] == '1') and ARGV[6] or ARGV[5], false, now, keep, till)
       ended = ended + 1
     end
   end
+  skip = skip + #page
   if #page < most then break end
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'v', '-inf', now, 'LIMIT', 0, most)) do
   finish(id, ARGV[7], false, now, keep, till)
   ended = ended + 1
 end
+flush()
 return ended
 """
 
@@ -266,9 +313,9 @@ _RESULTS: Final = f"""{_COMMON}
 local found = {{}}
 for n, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
   call('ZADD', P .. 'd', ARGV[2], id)
-  found[n] = get(id, {", ".join(f"'{name}'" for name in StoredResult._fields)})
+  found[n] = get(id, {_names(StoredResult)})
 end
-return found
+return #found > 0 and cjson.encode(found) or '[]'
 """
 
 _TAKE: Final = """
@@ -287,13 +334,14 @@ end
 """
 _TAKE_ALL: Final = f"""{_COMMON}{_TAKE}
 for at = 2, #ARGV do take(ARGV[at], ARGV[1]) end
+flush()
 return 0
 """
 
 _CLEAN: Final = f"""{_COMMON}{_TAKE}
 local now, before, most, cleaned = ARGV[1], tonumber(ARGV[2]), ARGV[3], 0
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'r', '-inf', now, 'LIMIT', 0, most)) do
-  call('ZREM', P .. 'r', id)
+  drop('ZREM', P .. 'r', id)
   forget(id)
   cleaned = cleaned + 1
 end
@@ -303,6 +351,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', now, 'LIMIT', 0, mos
     cleaned = cleaned + 1
   end
 end
+flush()
 return cleaned
 """
 
@@ -318,7 +367,8 @@ else
 end
 local removed, held = 0, 0
 for _, id in ipairs(ids) do
-  local e = get(id, 'user', 'device', 'state', 'dead', 'lease', 'due', 'certificate_id', 'priority', 'dedupe_id')
+  local e = get(id, 'user', 'device', 'state', 'dead', 'lease', 'due', 'certificate_id', 'priority', 'dedupe_id',
+    'expires', 'lost')
   local state = e[3]
   if (user ~= '' and e[1] ~= user) or (device ~= '' and e[2] ~= device) then
     state = ''
@@ -328,16 +378,17 @@ for _, id in ipairs(ids) do
     forget(id)
     removed = removed + 1
   elseif state == '0' and (e[5] == '0' or tonumber(e[6]) <= now) then
-    leave(id, e[7], e[8])
+    leave(id, e[7], e[8], e[10], e[11])
     forget(id)
     removed = removed + 1
   elseif state == '0' then
-    leave(id, e[7], e[8])
+    leave(id, e[7], e[8], e[10], e[11])
     call('HSET', key(id), 'state', 1)
     call('ZADD', P .. 'v', e[6], id)
     held = held + 1
   end
 end
+flush()
 return {{removed, held}}
 """
 
@@ -381,9 +432,9 @@ return all
 _LETTERS: Final = f"""{_COMMON}
 local found, from = {{}}, ARGV[1] == '' and '-' or '(' .. ARGV[1]
 for n, dedupe_id in ipairs(call('ZRANGEBYLEX', P .. 'l', from, '+', 'LIMIT', 0, ARGV[2])) do
-  found[n] = get(call('HGET', P .. 'i', dedupe_id), {", ".join(f"'{name}'" for name in StoredLetter._fields)})
+  found[n] = get(call('HGET', P .. 'i', dedupe_id), {_names(StoredLetter)})
 end
-return found
+return #found > 0 and cjson.encode(found) or '[]'
 """
 
 _EACH: Final = """
@@ -403,6 +454,7 @@ local function each(first, change)
       changed = changed + 1
     end
   end
+  flush()
   return changed
 end
 """
@@ -459,7 +511,7 @@ class RedisStore:
             held.setdefault(certificate_id, [0, 0, 0])[priority] = number
         switches = (int(ask.newest_first), int(ask.take_over), int(ask.suspect))
         rows = await self._run(_LEASE, ask.lease, ask.now, ask.until, ask.most, *switches, json.dumps(held))
-        return [Leased(*map(_read, Leased._fields, row)) for row in rows]
+        return [Leased(*map(_read, Leased._fields, row)) for row in json.loads(rows)]
 
     async def settle(self, done: Sequence[Done], later: Sequence[Later], times: SettleTimes) -> Collection[int]:
         numbers = (times.now, int(times.keep), times.handed_over_until, times.remember_until, len(done))
@@ -477,7 +529,7 @@ class RedisStore:
 
     async def results(self, now: float, until: float, most: int) -> Sequence[StoredResult]:
         rows = await self._run(_RESULTS, now, until, most)
-        return [StoredResult(*map(_read, StoredResult._fields, row)) for row in rows]
+        return [StoredResult(*map(_read, StoredResult._fields, row)) for row in json.loads(rows)]
 
     async def take(self, ids: Sequence[int], remember_until: float) -> None:
         await self._run(_TAKE_ALL, remember_until, *map(_number, ids))
@@ -503,7 +555,7 @@ class RedisStore:
 
     async def letters(self, after: str, most: int) -> Sequence[StoredLetter]:
         rows = await self._run(_LETTERS, after, most)
-        return [StoredLetter(*map(_read, StoredLetter._fields, row)) for row in rows]
+        return [StoredLetter(*map(_read, StoredLetter._fields, row)) for row in json.loads(rows)]
 
     async def retry(self, dedupe_ids: Sequence[str] | None, now: float) -> int:
         return int(await self._run(_RETRY, now, *((0,) if dedupe_ids is None else (3, *dedupe_ids))))
@@ -581,15 +633,15 @@ _BYTES: Final = frozenset({"content", "context", "outcome"})
 _OPTIONAL: Final = frozenset({"context", "user", "device", "expires"})
 
 
-def _read(name: str, stored: bytes | None) -> Any:
-    """A stored field."""
-    value = stored or b""
+def _read(name: str, stored: str | int | bool) -> Any:
+    """A stored field, as a script returns it: a text, or False where there is none."""
+    value = str(stored) if stored else ""
     if name in _OPTIONAL and not value:
         return None
     if name in _BYTES:
-        return value
+        return value.encode()
     if name in _TEXTS:
-        return value.decode()
+        return value
     if name in _FLOATS:
         return float(value)
-    return value == b"1" if name == "dead" else int(value)
+    return value == "1" if name == "dead" else int(stored)

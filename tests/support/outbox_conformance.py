@@ -372,6 +372,17 @@ class StoreTests:
 
         assert self.run(make, scene) == [2, 2, 1, 0]
 
+    def test_expired_ones_behind_held_ones(self, make: Make) -> None:
+        """Expired entries that workers hold do not hide those behind them."""
+
+        async def scene(store: Store) -> Any:
+            await store.put([entry(f"held-{number}", expires=NOW + 1) for number in range(5)])
+            held = await store.lease(ask(1))
+            await store.put([entry(f"free-{number}", expires=NOW + 2) for number in range(3)])
+            return len(held), [await store.expire(times(NOW + 5), 2) for _ in range(3)]
+
+        assert self.run(make, scene) == (5, [2, 1, 0])
+
     def test_withdrawn_by_user_device_or_id(self, make: Make) -> None:
         """Everything that matches all arguments is removed, also dead letters, and nothing else."""
 
