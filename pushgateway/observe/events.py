@@ -249,6 +249,20 @@ class SharedStateChanged(Event):
 
 @safe_repr
 @attrs.frozen(kw_only=True)
+class OutboxChanged(Event):
+    """A worker of the outbox cannot go on with something, or can again. It concerns no single certificate:
+    `certificate_id` is "", `brand` None."""
+
+    certificate_id: str = ""
+    brand: str | None = None
+    what: Literal["store", "results", "worker"]
+    """`store`: it cannot be used, and nothing more is sent. `results`: nobody takes them; pushes are sent. `worker`: a
+    part of it has failed by a fault of ours and began anew."""
+    available: bool
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
 class DevicesChanged(Event):
     """The database of the devices cannot be used any more, or again. Meanwhile pushes to users end `NOT_SENT` /
     `UNAVAILABLE`. It concerns no single certificate: `certificate_id` is "", `brand` None."""

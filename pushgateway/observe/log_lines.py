@@ -22,6 +22,7 @@ from pushgateway.observe.events import (
     DevicesChanged,
     Event,
     LoginDone,
+    OutboxChanged,
     OutcomeGiven,
     QuotaLatched,
     QuotaReleased,
@@ -178,6 +179,19 @@ def _devices_text(event: DevicesChanged, detail: str) -> str:
     return f"devices: pushes to users are not sent, and dead tokens wait: {plain(detail)}"
 
 
+def _outbox_text(event: OutboxChanged, detail: str) -> str:
+    if event.available:
+        return f"outbox: {_OUTBOX[event.what][1]}"
+    return f"outbox: {_OUTBOX[event.what][0]}: {plain(detail)}"
+
+
+_OUTBOX = {
+    "store": ("its store cannot be used, and nothing more is sent", "its store can be used again"),
+    "results": ("results are not taken, and wait", "results are taken again"),
+    "worker": ("a part of the worker has failed, and begins anew", "the worker works again"),
+}
+
+
 def _retiring_text(event: RetiringChanged, detail: str) -> str:
     share = f"{event.dead} of {event.tried} tokens"
     if event.stopped:
@@ -227,6 +241,11 @@ LINES: dict[type[Event], Line] = {
     ),
     DevicesChanged: Line(
         lambda event: (DevicesChanged, event.available), lambda event: INFO if event.available else ERROR, _devices_text
+    ),
+    OutboxChanged: Line(
+        lambda event: (OutboxChanged, event.what, event.available),
+        lambda event: INFO if event.available else ERROR,
+        _outbox_text,
     ),
     RetiringChanged: Line(
         lambda event: (RetiringChanged, event.certificate_id, event.stopped),

@@ -27,6 +27,7 @@ from pushgateway.observe.events import (
     DevicesChanged,
     Event,
     LoginDone,
+    OutboxChanged,
     OutcomeGiven,
     QuotaLatched,
     QuotaReleased,
@@ -76,6 +77,7 @@ class OpenTelemetryObserver:
     - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: the current number
     - `pushgateway.shared_state.gone`, without attributes: 1 if the store that several processes share does not answer
     - `pushgateway.devices.gone`, without attributes: 1 if the database of the devices cannot be used
+    - `pushgateway.outbox.gone`, without attributes: workers of the outbox that cannot use its store
     - `pushgateway.tokens.retired`, `pushgateway.retiring.stopped` (1 if so): dead tokens that the devices unbound
     - `pushgateway.rate.limit`: what a certificate may send in a second; missing if there is no limit
 
@@ -121,6 +123,7 @@ class OpenTelemetryObserver:
             ReceiptsReceived: self._receipts_received,
             SharedStateChanged: lambda event: self._gone.add(-1 if event.available else 1),
             DevicesChanged: lambda event: self._devices_gone.add(-1 if event.available else 1),
+            OutboxChanged: self._outbox,
             TokensRetired: lambda event: self._retired.add(event.count, _of(event)),
             RetiringChanged: lambda event: self._stopped.add(1 if event.stopped else -1, _of(event)),
             Reloaded: self._reload,
@@ -170,6 +173,7 @@ class OpenTelemetryObserver:
         self._latches = meter.create_up_down_counter("pushgateway.quotas.latched", "{quota}", "Quotas used up.")
         self._gone = meter.create_up_down_counter("pushgateway.shared_state.gone", "{store}", "Shared state gone.")
         self._devices_gone = meter.create_up_down_counter("pushgateway.devices.gone", "{store}", "Devices gone.")
+        self._outbox_gone = meter.create_up_down_counter("pushgateway.outbox.gone", "{store}", "Outbox gone.")
         self._retired = meter.create_counter("pushgateway.tokens.retired", "{token}", "Dead tokens unbound.")
         self._stopped = meter.create_up_down_counter(
             "pushgateway.retiring.stopped", "{certificate}", "So many tokens are called dead that none is retired."
@@ -179,6 +183,10 @@ class OpenTelemetryObserver:
         )
 
     # Pushes
+
+    def _outbox(self, event: OutboxChanged) -> None:
+        if event.what == "store":
+            self._outbox_gone.add(-1 if event.available else 1)
 
     def _outcome(self, event: OutcomeGiven) -> None:
         code = event.vendor_code

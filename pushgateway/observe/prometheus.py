@@ -44,6 +44,7 @@ from pushgateway.observe.events import (
     DevicesChanged,
     Event,
     LoginDone,
+    OutboxChanged,
     OutcomeGiven,
     QuotaLatched,
     QuotaReleased,
@@ -84,6 +85,7 @@ class PrometheusObserver:
     - `pushgateway_breaker_open{region}`, `pushgateway_quota_latched{region,quota}`: 1 if so in any process
     - `pushgateway_shared_state_gone`, without labels: 1 if it does not answer some process
     - `pushgateway_devices_gone`, without labels: 1 if some process cannot use their database
+    - `pushgateway_outbox_gone`, without labels: 1 if some worker of the outbox cannot use its store
     - `pushgateway_tokens_retired_total`, `pushgateway_retiring_stopped`: dead tokens that the devices unbound
     """
 
@@ -115,6 +117,8 @@ class PrometheusObserver:
         self._gone = Gauge("pushgateway_shared_state_gone", text, registry=registry, multiprocess_mode="livemax")
         text = "1: the database of the devices cannot be used"
         self._devices_gone = Gauge("pushgateway_devices_gone", text, registry=registry, multiprocess_mode="livemax")
+        text = "1: a worker of the outbox cannot use its store"
+        self._outbox_gone = Gauge("pushgateway_outbox_gone", text, registry=registry, multiprocess_mode="livemax")
         self._retired = counter("tokens_retired", "Dead tokens that the devices unbound")
         self._stopped = gauge("retiring_stopped", "1: so many tokens are called dead that none is retired")
         self._set: dict[str, set[tuple[Gauge, tuple[str, ...]]]] = {}
@@ -138,6 +142,7 @@ class PrometheusObserver:
             ),
             SharedStateChanged: lambda event, _: self._gone.set(not event.available),
             DevicesChanged: lambda event, _: self._devices_gone.set(not event.available),
+            OutboxChanged: self._outbox,
             TokensRetired: lambda event, whose: self._retired.labels(*whose).inc(event.count),
             RetiringChanged: lambda event, whose: self._show(self._stopped, whose, event.stopped),
             Reloaded: self._reload,
@@ -148,6 +153,10 @@ class PrometheusObserver:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event, ("", "") if event.brand is None else (event.brand, event.certificate_id))
+
+    def _outbox(self, event: OutboxChanged, _: _Whose) -> None:
+        if event.what == "store":
+            self._outbox_gone.set(not event.available)
 
     def _outcome(self, event: OutcomeGiven, whose: _Whose) -> None:
         self._pushes.labels(*whose, *_ending(event)).inc()

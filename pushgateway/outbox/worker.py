@@ -27,6 +27,8 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr, where
+from pushgateway.observe.emitter import Emitter, Observer
+from pushgateway.observe.events import OutboxChanged
 from pushgateway.outbox.content import (
     Content,
     Unreadable,
@@ -73,6 +75,7 @@ class Worker:
         give_up_after: float = 3 * 86_400.0,
         most_lost: int = 5,
         poll: float = 1.0,
+        observer: Observer | None = None,
     ) -> None:
         """`results`: an async function that gets each `Result` at least once, or a `Webhook`, which is closed with the
         worker; "table": they wait for `Outbox.results`; None: only dead letters are kept. `unknown`: what becomes of a
@@ -83,7 +86,8 @@ class Worker:
         a time, about. `newest_first`: after a long outage the newest pushes are sent before the old ones.
         `give_up_after`: seconds since `put` after which a push without `expires` becomes a dead letter. `most_lost`:
         leases in a row that may end without an outcome before a push becomes a dead letter, because it may be what
-        kills workers. `poll`: seconds between two looks at the store when there is nothing to do.
+        kills workers. `poll`: seconds between two looks at the store when there is nothing to do. `observer`: called
+        with `OutboxChanged`; it may be the gateway's.
 
         Raises `FieldError`.
         """
@@ -116,9 +120,10 @@ class Worker:
         self._offset: float | None = None
         self._no_take_over_until = 0.0
         self._stopping = False
-        self._store_works = _Trouble("the outbox cannot be used", "the outbox works again")
-        self._parts_work = _Trouble("the outbox's worker has failed, and begins anew", "")
-        self._handler_works = _Trouble("results cannot be handed over", "results are handed over again")
+        self._emitter = Emitter(observer, lambda: asyncio.get_running_loop().time())
+        self._store_works = _Trouble("store", self._emitter)
+        self._handler_works = _Trouble("results", self._emitter)
+        self._parts_work = _Trouble("worker", self._emitter)
         self._to_lease, self._to_settle, self._to_hand_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._progress = asyncio.Event()
         """Something was settled or handed over."""
@@ -456,23 +461,24 @@ def check_lease(field: str, lease: float, timeout: float) -> None:
 
 
 class _Trouble:
-    """Whether something works: one line in the log when it stops working, and one when it works again."""
+    """Whether something works: an event, and a line in the log, when it stops working and when it works again."""
 
-    def __init__(self, begins: str, ends: str) -> None:
-        self._begins, self._ends = begins, ends
+    def __init__(self, what: Literal["store", "results", "worker"], emitter: Emitter) -> None:
+        self._what: Literal["store", "results", "worker"] = what
+        self._emitter = emitter
         self.is_over = True
         self._pause = _FIRST_PAUSE
 
     def note(self, said: str) -> None:
         """It has failed. `said`: why, without content."""
         if self.is_over:
-            log.warning("%s: %s", self._begins, said)
+            self._emitter.emit(OutboxChanged(what=self._what, available=False), said)
         self.is_over = False
 
     def end(self) -> None:
         """It has worked."""
         if not self.is_over:
-            log.warning("%s", self._ends)
+            self._emitter.emit(OutboxChanged(what=self._what, available=True))
         self.is_over, self._pause = True, _FIRST_PAUSE
 
     async def pause(self) -> None:

@@ -108,4 +108,4 @@ def test_a_frozen_event_refuses_changes() -> None:
         reloaded.added = ()  # type: ignore[misc]
     assert (reloaded.certificate_id, reloaded.brand) == ("", None)
     assert RequestDone in KINDS
-    assert len(KINDS) == 17
+    assert len(KINDS) == 18

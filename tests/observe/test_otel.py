@@ -19,6 +19,7 @@ from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     DevicesChanged,
+    OutboxChanged,
     QuotaLatched,
     QuotaReleased,
     RateChanged,
@@ -341,6 +342,17 @@ def test_receipts_are_counted_by_verdict_and_kind() -> None:
         frozenset({(verdict, "fresh"), (kind, "dropped")}): 1,
         frozenset({(verdict, "forged")}): 4,
     }
+
+
+def test_an_outbox_that_stands_still_is_counted() -> None:
+    """How many workers cannot use their store now; results that nobody takes are another thing."""
+    backend = Backend()
+
+    for available in (False, False, True):
+        backend.observer(OutboxChanged(what="store", available=available))
+        backend.observer(OutboxChanged(what="results", available=available))
+
+    assert backend.values("pushgateway.outbox.gone") == {labels(): 1}
 
 
 def test_devices_are_counted() -> None:

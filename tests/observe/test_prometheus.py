@@ -22,6 +22,7 @@ from pushgateway.observe.events import (
     DevicesChanged,
     Event,
     LoginDone,
+    OutboxChanged,
     OutcomeGiven,
     QuotaLatched,
     QuotaReleased,
@@ -261,3 +262,19 @@ def test_devices_are_shown() -> None:
     assert shown(stopped)["retiring_stopped{}"] == 1
     assert shown(stopped, resumed)["retiring_stopped{}"] == 0
     assert (gauge(), gauge(gone), gauge(gone, again)) == (0, 1, 0)
+
+
+def test_an_outbox_that_stands_still_is_shown() -> None:
+    """While a worker cannot use its store the gauge is 1; results that nobody takes are another thing."""
+
+    def gauge(*events: Event) -> float | None:
+        registry = CollectorRegistry()
+        observer = PrometheusObserver(registry)
+        for event in events:
+            observer(event)
+        return registry.get_sample_value("pushgateway_outbox_gone")
+
+    gone, again = (OutboxChanged(what="store", available=available) for available in (False, True))
+
+    assert (gauge(), gauge(gone)) == (0, 1)
+    assert gauge(gone, again, OutboxChanged(what="results", available=False)) == 0

@@ -425,11 +425,14 @@ def test_never_more_than_at_once(tmp_path: Path) -> None:
 
 def test_a_store_that_stops_working(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """While the store does not work, nothing is leased, the known outcomes wait, and the event loop goes on; the
-    worker is not healthy. When the store works again, everything is settled once. There is one line at each change."""
+    worker is not healthy. When the store works again, everything is settled once. There is one line and one event at
+    each change."""
+
+    events: list[Any] = []
 
     async def scene(s: Scene) -> Any:
         s.server.latency = 2.0
-        async with s.worker() as works:
+        async with s.worker(observer=events.append) as works:
             await s.outbox.put([push(f"t{n}") for n in range(50)])
             await asyncio.sleep(1)
             database_of(s.outbox).fails = BROKEN
@@ -439,15 +442,19 @@ def test_a_store_that_stops_working(tmp_path: Path, caplog: pytest.LogCaptureFix
             await asyncio.sleep(60)
             return during, works.is_healthy, works.held, s.taken.endings(), s.server.ledger
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         during, healthy, held, endings, ledger = run(tmp_path, scene)
 
     assert during == (False, 50, 0)
     assert (healthy, held) == (True, 0)
     assert endings == {f"t{n}": ACCEPTED for n in range(50)}
     assert set(ledger.values()) == {1}
-    lines = [record.getMessage() for record in caplog.records if record.name == "pushgateway.outbox.worker"]
-    assert lines == ["the outbox cannot be used: outbox.db: the disk does not answer", "the outbox works again"]
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("outbox: ")]
+    assert lines == [
+        "outbox: its store cannot be used, and nothing more is sent: outbox.db: the disk does not answer",
+        "outbox: its store can be used again",
+    ]
+    assert [(event.what, event.available) for event in events] == [("store", False), ("store", True)]
 
 
 def test_a_store_that_comes_back_after_the_lease(tmp_path: Path) -> None:
@@ -510,14 +517,14 @@ def test_a_handler_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
             await asyncio.sleep(100)
             return during, works.is_healthy, s.taken.endings(), (await s.outbox.status()).certificates
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         (sent, healthy, calls), after, endings, left = run(tmp_path, scene)
 
     assert (sent, healthy, after) == (2, False, True)
     assert 3 <= calls <= 20
     assert endings == {"a": ACCEPTED, "b": ACCEPTED}
     assert left == ()
-    lines = [record.getMessage() for record in caplog.records if record.name == "pushgateway.outbox.worker"]
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("outbox: ")]
     assert len(lines) == 2
     assert "RuntimeError" in lines[0]
     assert "secret" not in caplog.text
