@@ -6,8 +6,8 @@ certificate and priority are due. Not Redis streams: a consumer group knows neit
 take out the pushes of one user, and accepts the acknowledgement of a worker that has lost its lease.
 
 How durable it is, the server decides: `appendonly yes` with `appendfsync always` loses nothing, with `everysec` up to a
-second, and without an append-only file much more; `open` logs what is set otherwise. `maxmemory-policy` must be
-`noeviction`. Needs the extra `redis`; imported when it is used.
+second, and without an append-only file much more. `maxmemory-policy` must be `noeviction`. `open` warns where there is
+no append-only file, or keys may be evicted. Needs the extra `redis`; imported when it is used.
 """
 
 from __future__ import annotations
