@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import sqlalchemy
 
 from pushgateway import FieldError, Notification, PushToken
 from pushgateway.devices import Binding, Devices, Owner
@@ -201,6 +202,27 @@ def test_pushes_are_made_for_all_devices_of_users() -> None:
     assert {(push.notification, push.timeout, push.priority, push.context) for push in pushes} == {
         (note, 5.0, Priority.BULK, "row")
     }
+
+
+def test_a_thousand_users_are_one_query(tmp_path: Path) -> None:
+    """A push to a group costs the database one round trip."""
+    users, queries = [f"user-{number}" for number in range(1000)], list[str]()
+
+    def count(*given: object) -> None:
+        queries.append(str(given[2]))
+
+    async def main() -> int:
+        async with Devices(f"sqlite:///{tmp_path}/devices.db") as devices:
+            for user in users[::100]:
+                await devices.bind(user, "d1", PushToken(7005, user))
+            sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", count)
+            try:
+                return sum(map(len, (await devices.of_users(users)).values()))
+            finally:
+                sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", count)
+
+    assert asyncio.run(main()) == 10
+    assert [query.partition(" ")[0] for query in queries] == ["SELECT"]
 
 
 def test_a_user_has_ten_devices_at_most_unless_the_host_says_more() -> None:
