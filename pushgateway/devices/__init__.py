@@ -6,8 +6,8 @@ PostgreSQL or MySQL (extra `sql`), or in memory.
 """
 
 from pushgateway.devices.devices import Devices
-from pushgateway.devices.store import DeviceStore
+from pushgateway.devices.store import Count, Counts, DeviceStore
 from pushgateway.model.binding import Binding
 from pushgateway.model.push import Owner
 
-__all__ = ["Binding", "DeviceStore", "Devices", "Owner"]
+__all__ = ["Binding", "Count", "Counts", "DeviceStore", "Devices", "Owner"]

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from pushgateway.devices.store import Bound, Verdict
+from pushgateway.devices.store import Bound, Count, Counts, Verdict
 from pushgateway.model.binding import Binding
 from pushgateway.model.push import Owner, PushToken
 from pushgateway.model.secret import safe_repr
@@ -85,6 +85,14 @@ class MemoryDevices:
         """See `DeviceStore`."""
         found = {user: self._by_user.get(user, {}) for user in users}
         return {user: [bound[device] for device in sorted(bound)] for user, bound in found.items()}
+
+    async def counts(self) -> Counts:
+        """See `DeviceStore`."""
+        users: dict[str, list[str]] = {}  # by certificate: the user of each device
+        for push_token, binding in self._by_token.items():
+            users.setdefault(push_token.certificate_id, []).append(binding.user)
+        certificates = {key: Count(len(set(users[key])), len(users[key])) for key in sorted(users)}
+        return Counts(Count(len(self._by_user), len(self._by_token)), certificates)
 
     async def holding(self, bindings: Collection[int]) -> AbstractSet[int]:
         """See `DeviceStore`."""

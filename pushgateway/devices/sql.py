@@ -27,6 +27,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -34,7 +35,7 @@ from sqlalchemy import (
 )
 
 from pushgateway.databases.sql import SqlDatabase
-from pushgateway.devices.store import Bound, Verdict
+from pushgateway.devices.store import Bound, Count, Counts, Verdict
 from pushgateway.model.binding import Binding
 from pushgateway.model.push import Owner, PushToken
 from pushgateway.model.secret import safe_repr
@@ -163,6 +164,18 @@ class SqlDevices:
         for bindings in found.values():
             bindings.sort(key=_device)
         return found
+
+    async def counts(self) -> Counts:
+        """See `DeviceStore`."""
+        users, devices = func.count(ROWS.c.user_id.distinct()), func.count()
+
+        def work(connection: Connection) -> Counts:
+            (total,) = connection.execute(select(users, devices).select_from(ROWS))
+            rows = connection.execute(select(ROWS.c.certificate_id, users, devices).group_by(ROWS.c.certificate_id))
+            certificates = {key: Count(*counts) for key, *counts in sorted(tuple(row) for row in rows)}
+            return Counts(Count(*total), certificates)
+
+        return await self._database.run(work, reads=True)
 
     async def holding(self, bindings: Collection[int]) -> AbstractSet[int]:
         """See `DeviceStore`."""

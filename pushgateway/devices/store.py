@@ -40,6 +40,26 @@ class Verdict:
     generation: int
 
 
+@safe_repr
+@attrs.frozen
+class Count:
+    """How many devices are bound, and how many users have them."""
+
+    users: int
+    devices: int
+
+
+@safe_repr
+@attrs.frozen
+class Counts:
+    """How many devices and users a store has."""
+
+    total: Count
+    """A user counts once, however many certificates his devices are of."""
+    certificates: Mapping[str, Count]
+    """By certificate id, in the order of the ids; only those with devices."""
+
+
 class DeviceStore(Protocol):
     """Where bindings are kept. All methods but `aclose` raise `StoreError` where the store cannot be used now, and do
     what they do as a whole or not at all. Times are epoch seconds."""
@@ -80,6 +100,9 @@ class DeviceStore(Protocol):
 
     async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """The bindings of each of these users, in the order given; of one user in the order of their devices."""
+
+    async def counts(self) -> Counts:
+        """How many devices are bound, in all and of each certificate."""
 
     async def holding(self, bindings: Collection[int]) -> AbstractSet[int]:
         """Those of these bindings that have not ended."""

@@ -16,6 +16,7 @@ from pushgateway.model.secret import safe_repr
 
 if TYPE_CHECKING:
     from pushgateway import devices as _async  # imported by hosts that have devices
+    from pushgateway.devices import Counts
 
 R = TypeVar("R")
 
@@ -57,6 +58,10 @@ class Devices:
         """See `pushgateway.devices.Devices.of_users`."""
         given = users if isinstance(users, str) else list(users)
         return self._call(lambda _: self._inner.of_users(given), closed)
+
+    def counts(self) -> Counts:
+        """See `pushgateway.devices.Devices.counts`."""
+        return self._call(lambda _: self._inner.counts(), closed)
 
     def pushes(
         self,

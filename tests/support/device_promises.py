@@ -12,7 +12,7 @@ from typing import TypeVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pushgateway.devices import Binding, DeviceStore
+from pushgateway.devices import Binding, Count, Counts, DeviceStore
 from pushgateway.devices.devices import open_store
 from pushgateway.devices.store import Verdict
 from pushgateway.model.push import PushToken
@@ -344,6 +344,29 @@ def test_pruning_ends_what_was_not_seen(url: str) -> None:
         assert await store.prune(11.0) == 10
         assert await store.prune(11.0) == 0
         assert await table(store, "ann") == [("ann", "d00", "a0"), ("ann", "d11", "a11")]
+
+    run(url, scene)
+
+
+def test_devices_and_their_users_are_counted(url: str) -> None:
+    """In all and of each certificate, in the order of the ids; a user with devices of two certificates is one user."""
+
+    async def scene(store: DeviceStore) -> None:
+        assert await store.counts() == Counts(Count(0, 0), {})
+        for user, device, push_token in (
+            ("ann", "d1", token("a", 7006)),
+            ("ann", "d2", token("a")),
+            ("ann", "d3", token("b")),
+            ("Ann", "d1", token("A")),
+            ("eve", "d1", token("c", 9)),
+        ):
+            await store.bind(user, device, push_token, "", 1.0)
+        await store.unbind("eve", "d1")
+
+        counts = await store.counts()
+
+        assert counts == Counts(Count(2, 4), {"7005": Count(2, 3), "7006": Count(1, 1)})
+        assert list(counts.certificates) == ["7005", "7006"]
 
     run(url, scene)
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from toy_vendor import ToyServer
 
 from pushgateway.devices.memory import MemoryDevices
-from pushgateway.devices.store import Bound, Verdict
+from pushgateway.devices.store import Bound, Counts, Verdict
 from pushgateway.model.binding import Binding
 from pushgateway.model.errors import StoreError
 from pushgateway.model.push import PushToken
@@ -71,6 +71,10 @@ class Store:
     async def of_users(self, users: Iterable[str]) -> Mapping[str, Sequence[Binding]]:
         """See `DeviceStore`."""
         return await self._do("of_users", lambda: self.inner.of_users(users))
+
+    async def counts(self) -> Counts:
+        """See `DeviceStore`."""
+        return await self._do("counts", self.inner.counts)
 
     async def holding(self, bindings: Collection[int]) -> AbstractSet[int]:
         """See `DeviceStore`."""

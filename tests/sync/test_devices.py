@@ -8,6 +8,7 @@ from toy_vendor import Toy, ToyServer, certificate
 
 import pushgateway.devices
 from pushgateway import FieldError, Notification, PushToken
+from pushgateway.devices import Count
 from pushgateway.model.errors import StoreError
 from pushgateway.sync import Gateway
 from pushgateway.sync.devices import Devices
@@ -42,6 +43,7 @@ def test_the_other_calls_return_their_values() -> None:
         ours = gateway.devices
         for number in range(4):
             ours.bind("ann", f"d{number}", PushToken(1, f"a{number}"))
+        counts = ours.counts()
         pushes = ours.pushes(["ann"], NOTE, context=7)
         changed = [
             ours.retire(PushToken(1, "a0"), before=100.5),
@@ -50,6 +52,7 @@ def test_the_other_calls_return_their_values() -> None:
             ours.unbind_user("ann"),
         ]
 
+    assert counts.total == Count(users=1, devices=4)
     assert changed == [True, 0, 0, 3]
     assert [(push.owner.device, push.context) for push in pushes if push.owner] == [(f"d{n}", 7) for n in range(4)]
 
