@@ -6,9 +6,11 @@ from what comes from a vendor, because it is printed on a terminal, and a token 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from gettext import gettext as _
-from typing import Any
+from typing import Any, TypeGuard
 
 from pushgateway.cli.language import mark
 from pushgateway.engine.explain import Explanation
@@ -43,6 +45,8 @@ CHECK_ADVICE: tuple[tuple[str, str], ...] = (
 REPEATED = mark("nobody: the vendor already has a push with this dedupe id, so it was delivered before")
 FIX = mark("fix the settings of this certificate; keep the tokens, they are not the cause")
 REPEAT = mark("the vendor was reached, but its reply to the login is not readable; try again later")
+LATEST = 253_402_000_000.0
+"""Shortly before the year 10000, which `datetime` does not know."""
 
 
 def plain(text: str, *tokens: str) -> str:
@@ -51,6 +55,18 @@ def plain(text: str, *tokens: str) -> str:
         if token:
             text = text.replace(token, mask(token))
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:300])
+
+
+def moment(at: object, zone: tzinfo | None) -> str:
+    """Epoch seconds as date and time with the zone; `zone` None: the time of this machine."""
+    if not is_moment(at):
+        return _("(no time)")
+    return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(timespec="seconds")
+
+
+def is_moment(at: object) -> TypeGuard[float]:
+    """Whether it is a number of seconds that `datetime` can show; what is in a file or a database may be anything."""
+    return not isinstance(at, bool) and isinstance(at, int | float) and math.isfinite(at) and 0 <= at < LATEST
 
 
 PART = mark("you: send it again only to those that did not get it; the table says why for each")

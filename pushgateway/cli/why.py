@@ -7,17 +7,16 @@ or neither. The token is shortened, also in the facts for the vendor's support, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from gettext import gettext as _
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import attrs
 import click
 
-from pushgateway.cli import options, records
+from pushgateway.cli import options, records, render
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.language import mark
 from pushgateway.config import Config
@@ -49,8 +48,6 @@ class Finding:
 
 def check_findings(check: CertificateCheck) -> Iterator[Finding]:
     """The result of the login, and what is missing in the settings."""
-    from pushgateway.cli import render
-
     code = _code(check.vendor_code)
     todo = render.check_advice(check)
     good = None if check.ok and not check.proved else check.ok
@@ -65,8 +62,6 @@ def _code(vendor_code: object) -> str:
 
 def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
     """The interface and server of the token, and whether it can be a token."""
-    from pushgateway.cli import render
-
     explanation = config.gateway().explain(Push(push_token, _PROBE))
     if isinstance(explanation.outcome, Outcome) and explanation.outcome.reason is not None:
         detail = render.plain(explanation.outcome.detail, push_token.token)
@@ -96,7 +91,7 @@ def journal_findings(
 
 
 def _push_findings(entry: Mapping[str, Any], vendor: Vendor | None, zone: tzinfo | None) -> Iterator[Finding]:
-    at = moment(entry.get("at"), zone)
+    at = render.moment(entry.get("at"), zone)
     reason = _reason(entry.get("reason"))
     if reason is None:
         text = _("{at} accepted, message id {id}").format(at=at, id=entry.get("message_id"))
@@ -124,12 +119,12 @@ def _receipt_finding(receipt: Mapping[str, Any], push: Mapping[str, Any] | None,
     later = ""
     if push is None:
         later = _("; the push is in none of these journals")
-    elif _is_moment(receipt.get("at")) and _is_moment(push.get("at")):
+    elif render.is_moment(receipt.get("at")) and render.is_moment(push.get("at")):
         later = _(", {seconds:.1f} seconds after the push").format(seconds=receipt["at"] - push["at"])
     proof = _("; nothing else confirms that the token is dead") if kind == "suspect" else ""
     good = _GOOD.get(kind)
     return Finding(
-        _("receipt"), good, f"{moment(receipt.get('at'), zone)} {kind} ({receipt.get('event')}){later}{proof}"
+        _("receipt"), good, f"{render.moment(receipt.get('at'), zone)} {kind} ({receipt.get('event')}){later}{proof}"
     )
 
 
@@ -156,22 +151,6 @@ def _code_rule(vendor: Vendor | None, code: object) -> CodeRule | None:
         return None
 
 
-def moment(at: object, zone: tzinfo | None) -> str:
-    """Epoch seconds as date and time with the zone; `zone` None: the time of this machine."""
-    if not _is_moment(at):
-        return _("(no time)")
-    return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(timespec="seconds")
-
-
-def _is_moment(at: object) -> TypeGuard[float]:
-    """Whether it is a number of seconds that `datetime` can show; a journal may be any file."""
-    return not isinstance(at, bool) and isinstance(at, int | float) and math.isfinite(at) and 0 <= at < _LATEST
-
-
-_LATEST = 253_402_000_000.0
-"""Shortly before the year 10000, which `datetime` does not know."""
-
-
 def found_entries(
     journals: Sequence[Path], push_token: PushToken, at: datetime | None, within: float
 ) -> Sequence[Mapping[str, Any]]:
@@ -179,8 +158,8 @@ def found_entries(
     entries = [entry for path in journals for entry in read_journal(path, push_token)]
     if at is not None:
         around = at.timestamp()
-        entries = [one for one in entries if _is_moment(one.get("at")) and abs(one["at"] - around) <= within]
-    return sorted(entries, key=lambda one: one["at"] if _is_moment(one.get("at")) else 0.0)[-MOST:]
+        entries = [one for one in entries if render.is_moment(one.get("at")) and abs(one["at"] - around) <= within]
+    return sorted(entries, key=lambda one: one["at"] if render.is_moment(one.get("at")) else 0.0)[-MOST:]
 
 
 def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -> Finding:
@@ -242,7 +221,7 @@ def support_facts(
     if at is not None:
         when = at.isoformat()
     elif entries:
-        when = moment(entries[-1].get("at"), None)
+        when = render.moment(entries[-1].get("at"), None)
     facts = {
         _("time"): when,
         _("app"): app or _("(the app of certificate {id})").format(id=push_token.certificate_id),
@@ -293,7 +272,7 @@ def why(
     No push is sent; the only request is a login at the vendor. Pushes are looked up in the journal of `pushgateway
     send` and in the journals that you name; exit code 4 means that none was found.
     """
-    from pushgateway.cli import console, render
+    from pushgateway.cli import console
     from pushgateway.cli.gateway_session import ask, usable, vendor_of
 
     push_token = PushToken(certificate_id, token)
@@ -325,7 +304,7 @@ def why(
 
 
 def _print(findings: Sequence[Finding], facts: Mapping[str, str], token: str) -> None:
-    from pushgateway.cli import console, render
+    from pushgateway.cli import console
 
     to = console.console()
     styles = {True: console.GOOD, False: console.BAD, None: console.QUIET}

@@ -16,8 +16,9 @@ from pushgateway import Journal, Notification, Push, PushToken, Receipt, Receipt
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.records import usual_path
+from pushgateway.cli.render import moment
 from pushgateway.cli.sandbox_lines import toml
-from pushgateway.cli.why import conclusion, journal_findings, moment, zone_of
+from pushgateway.cli.why import conclusion, journal_findings, zone_of
 from pushgateway.model.secret import mask
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.serving.server import serve
