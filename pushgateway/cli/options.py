@@ -109,6 +109,18 @@ as_json = click.option(
     help="Print one JSON object instead of text, always in English.",
 )
 
+
+def config_with(table: str) -> Callable[[F], F]:
+    """The option `--config` of commands that read only this table."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=CONFIG,
+        show_default=True,
+        help=f"File with the table [{table}].",
+    )
+
+
 connection = _joined(
     click.option(
         "--config",

@@ -5,7 +5,6 @@ It works beside a running service, on the same store. A token is shown by its di
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from gettext import gettext as _
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pushgateway.cli import options
+from pushgateway.cli.store_session import ask
 from pushgateway.config import load_config
-from pushgateway.model.errors import FieldError, StoreError
 from pushgateway.model.secret import mask
 
 if TYPE_CHECKING:
@@ -24,13 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_config = click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=options.CONFIG,
-    show_default=True,
-    help="File with the table [outbox].",
-)
+_config = options.config_with("outbox")
 
 
 @click.group(short_help="Look into the outbox, and send its dead letters again or drop them.")
@@ -104,18 +97,9 @@ def drop(ctx: click.Context, /, *, config: Path, dedupe_ids: tuple[str, ...], ev
     _report(ctx, count, chosen, as_json, _("{count} dead letters were removed").format(count=count))
 
 
-def _ask(path: Path, ask: Callable[[Outbox], Awaitable[T]]) -> T:
+def _ask(path: Path, question: Callable[[Outbox], Awaitable[T]]) -> T:
     """The answer of the outbox in this configuration. One that cannot be used is a sentence and exit code 2."""
-    box = load_config(path).outbox()
-
-    async def run() -> T:
-        async with box:
-            return await ask(box)
-
-    try:
-        return asyncio.run(run())
-    except StoreError as trouble:
-        raise FieldError("outbox", str(trouble)) from None
+    return ask("outbox", load_config(path).outbox(), question)
 
 
 def _chosen(dedupe_ids: tuple[str, ...], everything: bool) -> Sequence[str] | None:

@@ -34,13 +34,7 @@ LONGEST = 10.0
 KINDS = {"token": mark("access token"), "busy": mark("logging in"), "failed": mark("failed"), "yours": ""}
 """By kind of a login, what is shown."""
 
-_config = click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=options.CONFIG,
-    show_default=True,
-    help="File with the table [state].",
-)
+_config = options.config_with("state")
 
 
 @click.group(short_help="Look into the state that several processes share, and open closed quotas.")
