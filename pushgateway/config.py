@@ -137,15 +137,15 @@ class Config:
         precedence."""
         return Gateway(self.certificates, **{**self.options, **more})
 
-    def devices(self) -> Devices:
-        """New `Devices` by the table `[devices]`, for `gateway(devices=…)`; close them after the gateway. Raises
-        `ConfigError` if there is no such table."""
+    def devices(self, **more: Any) -> Devices:
+        """New `Devices` by the table `[devices]`, for `gateway(devices=…)`; close them after the gateway. `more` are
+        further keyword arguments, which take precedence. Raises `ConfigError` if there is no such table."""
         from pushgateway.devices import Devices
 
         settings = self.devices_settings
         if settings is None:
             raise ConfigError(["devices: is missing: write [devices] and its url"])
-        return Devices(settings.url.reveal(), folder=settings.folder, **settings.options)
+        return Devices(settings.url.reveal(), **{"folder": settings.folder, **settings.options, **more})
 
     def outbox(self) -> Outbox:
         """An `Outbox` as the table `[outbox]` says. Raises `ConfigError` if there is none."""

@@ -15,6 +15,7 @@ from pushgateway.cli.brand_of import brand_of
 from pushgateway.cli.broadcast import broadcast
 from pushgateway.cli.check import check
 from pushgateway.cli.demo import demo
+from pushgateway.cli.devices import devices
 from pushgateway.cli.exit_codes import MEANINGS, Exit
 from pushgateway.cli.explain import explain
 from pushgateway.cli.language import LANGUAGES
@@ -65,7 +66,10 @@ def pushgateway() -> None:
     """Offline push for Chinese phones. Start with: pushgateway demo"""
 
 
-_COMMANDS = (brand_of, broadcast, check, demo, explain, outbox, receipt_address, sandbox, send, state, vendors, why)
+_COMMANDS = (
+    *(brand_of, broadcast, check, demo, devices, explain, outbox),
+    *(receipt_address, sandbox, send, state, vendors, why),
+)
 for _command in _COMMANDS:
     for _one in (_command, *getattr(_command, "commands", {}).values()):
         _one.context_class = _Context
