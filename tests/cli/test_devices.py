@@ -18,7 +18,7 @@ from pushgateway.cli.devices import DAY, read_seen_before
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.render import moment
 from pushgateway.devices import Devices
-from pushgateway.devices.confirmations import GOOD_FOR
+from pushgateway.devices.confirmations import GOOD_FOR, MARGIN
 from pushgateway.model.secret import mask
 
 T = TypeVar("T")
@@ -175,14 +175,21 @@ def test_an_empty_device_is_not_all_devices(folder: Path) -> None:
     assert left(folder) == {"ann": ["phone-1", "phone-2"], "bob": ["phone-1"]}
 
 
-def test_unbind_waits_for_the_service_that_is_the_only_one_to_send(folder: Path) -> None:
+def test_unbind_waits_for_the_service_that_is_the_only_one_to_send(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With `shared = false` too the command returns when no earlier answer of the database counts in the service."""
     (folder / "pushgateway.toml").write_text(CONFIG.replace("[devices]", "[devices]\nshared = false"))
-    began = time.monotonic()
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     result = run(folder, "unbind", "ann")
 
     assert result.exit_code == Exit.OK
-    assert time.monotonic() - began > GOOD_FOR
+    assert waits == [pytest.approx(GOOD_FOR + MARGIN)]
 
 
 def test_prune_by_age(folder: Path) -> None:

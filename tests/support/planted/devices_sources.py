@@ -1,9 +1,10 @@
-"""Faults planted in the devices: bindings, the question before each request, verdicts about dead tokens."""
+"""Faults planted in the devices: bindings, the question before each request, dead tokens, the command."""
 
 from planted.source_plant import SourcePlant
 
 UNBINDING = "tests/devices/test_unbinding.py::test_nothing_begins_after_the_end_has_returned"
 GATEWAY = "tests/devices/test_gateway.py"
+COMMAND = "tests/cli/test_devices.py"
 
 PLANTS = [
     SourcePlant(
@@ -124,5 +125,26 @@ PLANTS = [
         "return kind(f\"{name}: {known or f'the database has failed ({type(trouble.orig).__name__} {code})'}\")",
         'return kind(f"{name}: {trouble.orig}")',
         "tests/databases/test_sql.py::test_a_server_that_is_not_there_is_an_error_without_password",
+    ),
+    SourcePlant(
+        "the command's unbind does not wait for the service that says it is the only one to send",
+        "pushgateway/cli/devices.py",
+        "config.devices(shared=True)",
+        "config.devices()",
+        f"{COMMAND}::test_unbind_waits_for_the_service_that_is_the_only_one_to_send",
+    ),
+    SourcePlant(
+        "an empty device unbinds all devices of a user",
+        "pushgateway/cli/devices.py",
+        "if device is None else",
+        "if not device else",
+        f"{COMMAND}::test_an_empty_device_is_not_all_devices",
+    ),
+    SourcePlant(
+        "a date in the future prunes all devices",
+        "pushgateway/cli/devices.py",
+        "    if at >= now:\n",
+        "    if at > now + 1e12:\n",
+        f"{COMMAND}::test_a_time_that_all_devices_are_before_is_refused",
     ),
 ]
