@@ -9,6 +9,7 @@ reports when the store is gone. Here nothing is decided: what the figures mean i
 from pushgateway.state.address import StateAddress, open_state
 from pushgateway.state.memory import MemoryState
 from pushgateway.state.protocol import (
+    Awaited,
     Claim,
     Contents,
     Exchanged,
@@ -20,6 +21,7 @@ from pushgateway.state.protocol import (
 )
 
 __all__ = [
+    "Awaited",
     "Claim",
     "Contents",
     "Exchanged",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -15,7 +15,11 @@ import attrs
 
 from pushgateway.model.secret import safe_repr
 from pushgateway.state.protocol import (
+    MOST_ANNOUNCEMENTS,
+    MOST_POSTED,
+    POSTED_AT_ONCE,
     RELEASED,
+    Awaited,
     Claim,
     Contents,
     Exchanged,
@@ -74,6 +78,17 @@ class _Receipt:
     ends: float
 
 
+@safe_repr
+@attrs.frozen
+class _Announcement:
+    """Receipts that a process waits for."""
+
+    number: int
+    owner: str
+    names: tuple[str, ...]
+    ends: float
+
+
 class MemoryState:
     """Shared state in the memory of this process. Every method ends without waiting, and any thread may call it."""
 
@@ -89,6 +104,9 @@ class MemoryState:
         self._version = 0
         self._logins: dict[str, _Login] = {}
         self._receipts: OrderedDict[str, _Receipt] = OrderedDict()
+        self._awaited: deque[_Announcement] = deque(maxlen=MOST_ANNOUNCEMENTS)
+        self._announcements = 0  # so many there were
+        self._posted: dict[str, deque[tuple[str, float]]] = {}  # by process: text, and when it ends
 
     async def exchange(self, owner: str, wishes: Sequence[Wish], *, hold: float, known: int) -> Exchanged:
         """See `SharedState`."""
@@ -101,6 +119,8 @@ class MemoryState:
                 version=self._version,
                 closed=None if known == self._version else self._closed_for(now),
                 portions=tuple(self._grant(owner, wish, now, hold) for wish in wishes),
+                awaited=self._announcements,
+                posted=self._posted_to(owner, now),
             )
 
     def _grant(self, owner: str, wish: Wish, now: float, hold: float) -> Portion:
@@ -124,6 +144,15 @@ class MemoryState:
             del self._processes[one]
         for key in [key for key, (ends, _) in self._closed.items() if ends <= now]:
             del self._closed[key]
+
+    def _posted_to(self, owner: str, now: float) -> tuple[str, ...]:
+        waiting = self._posted.get(owner)
+        if waiting is None:
+            return ()
+        found = [waiting.popleft() for _ in range(min(len(waiting), POSTED_AT_ONCE))]
+        if not waiting:
+            del self._posted[owner]
+        return tuple(text for text, ends in found if ends > now)
 
     async def leave(self, owner: str, rates: Sequence[str]) -> None:
         """See `SharedState`."""
@@ -211,6 +240,34 @@ class MemoryState:
                     self._remember(mark, _Receipt("", now + seconds))
                 else:
                     self._receipts.pop(mark, None)
+
+    async def await_receipts(self, owner: str, names: Sequence[str], *, seconds: float) -> None:
+        """See `SharedState`."""
+        with self._lock:
+            now = self._clock()
+            while self._awaited and self._awaited[0].ends <= now:
+                self._awaited.popleft()
+            self._announcements += 1
+            self._awaited.append(_Announcement(self._announcements, owner, tuple(names), now + seconds))
+
+    async def awaited_receipts(self, known: int, *, most: int) -> Sequence[Awaited]:
+        """See `SharedState`."""
+        with self._lock:
+            now = self._clock()
+            found = [one for one in self._awaited if one.number > known and one.ends > now]
+            return [
+                Awaited(number=one.number, owner=one.owner, names=one.names, seconds=one.ends - now)
+                for one in found[:most]
+            ]
+
+    async def post_receipts(self, posts: Sequence[tuple[str, str]], *, seconds: float) -> None:
+        """See `SharedState`."""
+        with self._lock:
+            now = self._clock()
+            for gone in [owner for owner, waiting in self._posted.items() if waiting[-1][1] <= now]:
+                del self._posted[gone]
+            for owner, text in posts:
+                self._posted.setdefault(owner, deque(maxlen=MOST_POSTED)).append((text, now + seconds))
 
     async def contents(self) -> Contents:
         """See `SharedState`."""

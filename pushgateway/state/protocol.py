@@ -20,6 +20,12 @@ from pushgateway.model.secret import safe_repr
 
 RELEASED: Final = 3600.0
 """Seconds for which a store reports that somebody has opened a quota again, so that each process learns it."""
+MOST_ANNOUNCEMENTS: Final = 2_000
+"""Announcements of awaited receipts that a store keeps; the oldest are forgotten first."""
+MOST_POSTED: Final = 10_000
+"""Texts that a store keeps for one process; the oldest are forgotten first."""
+POSTED_AT_ONCE: Final = 1_000
+"""Of these, how many one exchange returns at most; the next one returns more."""
 
 
 @safe_repr
@@ -62,6 +68,25 @@ class Exchanged:
     `RELEASED` seconds. None: nothing has changed since the version that the caller knows."""
     portions: tuple[Portion, ...]
     """One for each wish, in their order."""
+    awaited: int = 0
+    """Number of the last announcement of awaited receipts (see `await_receipts`); while it stays the same there is no
+    new one."""
+    posted: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """What other processes have posted to this one (`post_receipts`), oldest first. Each text is returned once."""
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class Awaited:
+    """An announcement: the process `owner` waits for receipts."""
+
+    number: int
+    """Later announcements have higher numbers."""
+    owner: str
+    names: tuple[str, ...]
+    """Of the receipts: digests, the same in all processes."""
+    seconds: float
+    """For how long it counts from now."""
 
 
 @safe_repr
@@ -165,6 +190,18 @@ class SharedState(Protocol):
 
         Those that another process has meanwhile, or has kept, stay as they are.
         """
+
+    async def await_receipts(self, owner: str, names: Sequence[str], *, seconds: float) -> None:
+        """Announce that the process `owner` waits for receipts with these names, for so many seconds (the same in all
+        processes)."""
+
+    async def awaited_receipts(self, known: int, *, most: int) -> Sequence[Awaited]:
+        """The announcements with higher numbers than `known` that still count, oldest first; the first `most` of
+        them."""
+
+    async def post_receipts(self, posts: Sequence[tuple[str, str]], *, seconds: float) -> None:
+        """Post texts to other processes, each a pair of process and text. The next exchange of that process within so
+        many seconds returns it."""
 
     async def contents(self) -> Contents:
         """Everything, for people to read; it may take long."""

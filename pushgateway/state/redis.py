@@ -13,7 +13,11 @@ from typing import Any, Final
 from pushgateway.databases.redis import RedisDatabase
 from pushgateway.model.secret import safe_repr
 from pushgateway.state.protocol import (
+    MOST_ANNOUNCEMENTS,
+    MOST_POSTED,
+    POSTED_AT_ONCE,
     RELEASED,
+    Awaited,
     Claim,
     Contents,
     Exchanged,
@@ -34,7 +38,9 @@ redis.call('ZADD', KEYS[1], now + hold, owner)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('PEXPIRE', KEYS[1], hold)
 local version = redis.call('GET', KEYS[3]) or '0'
-local answer = {{redis.call('ZCARD', KEYS[1]), version, false}}
+local awaited = tonumber(redis.call('GET', KEYS[4]) or '0')
+local posted = redis.call('LPOP', KEYS[5], ARGV[4]) or {{}}
+local answer = {{redis.call('ZCARD', KEYS[1]), version, false, awaited, posted}}
 if version ~= known then
   answer[3] = redis.call('HGETALL', KEYS[2])
   for i = 2, #answer[3], 2 do
@@ -49,8 +55,8 @@ if version ~= known then
     end
   end
 end
-for i = 4, #KEYS do
-  local at = 4 + (i - 4) * 3
+for i = 6, #KEYS do
+  local at = 5 + (i - 6) * 3
   local rate, demand, portion = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local taken, one = 0, {{}}
   local held = redis.call('HGETALL', KEYS[i])
@@ -79,7 +85,8 @@ return answer
 """It begins with what a full server refuses (ZADD), so that such a server counts as gone in every call.
 
 KEYS: processes (by the end of their hold), closed quotas (by key, when they end; negative: opened again), their
-version, then one for each wish (by process: demand, portion and end). Times in milliseconds."""
+version, number of announcements, what was posted to the process, then one for each wish (by process: demand, portion
+and end). Times in milliseconds."""
 
 _CLOSE: Final = f"""{_NOW}
 local ends = now + ARGV[2]
@@ -163,6 +170,44 @@ for _, key in ipairs(KEYS) do
 end
 """
 
+_FORGET_AWAITED: Final = f"""{_NOW}
+while true do
+  local first = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
+  if not first or tonumber(string.match(first, '^%d+')) > now then
+    break
+  end
+  redis.call('ZREM', KEYS[1], first)
+end
+"""
+"""KEYS: announcements by number, each as "end number text"."""
+
+_AWAIT: Final = f"""{_FORGET_AWAITED}
+local number = redis.call('INCR', KEYS[2])
+redis.call('PEXPIRE', KEYS[2], 86400000)
+redis.call('ZADD', KEYS[1], number, string.format('%.0f %.0f ', now + ARGV[2], number) .. ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[3]) - 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+"""KEYS: announcements, their number. ARGV: process and names in lines, milliseconds, how many are kept."""
+
+_AWAITED: Final = f"""{_FORGET_AWAITED}
+local found = {{}}
+for _, one in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])) do
+  local ends, number, text = string.match(one, '^(%d+) (%d+) (.*)$')
+  found[#found + 1] = {{tonumber(number), ends - now, text}}
+end
+return found
+"""
+
+_POST: Final = """
+for i, key in ipairs(KEYS) do
+  redis.call('RPUSH', key, ARGV[i + 2])
+  redis.call('LTRIM', key, -tonumber(ARGV[2]), -1)
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+"""
+"""KEYS: for each text that of its process. ARGV: milliseconds, how many of one process are kept, the texts."""
+
 _LONGEST: Final = 1e15
 """Stands for a demand or a portion without an end, which Lua could not read."""
 
@@ -191,16 +236,19 @@ class RedisState:
     async def exchange(self, owner: str, wishes: Sequence[Wish], *, hold: float, known: int) -> Exchanged:
         """See `SharedState`."""
         keys = [self._key("processes"), self._key("closed"), self._key("version")]
-        arguments: list[str | int] = [owner, _milliseconds(hold), known]
+        keys += [self._key("announcements"), self._key("posted", owner)]
+        arguments: list[str | int] = [owner, _milliseconds(hold), known, POSTED_AT_ONCE]
         for wish in wishes:
             keys.append(self._key("rate", wish.key))
             arguments += [repr(min(number, _LONGEST)) for number in (wish.rate, wish.demand, wish.portion)]
-        processes, version, closed, *portions = await self._run(_EXCHANGE, keys, *arguments)
+        processes, version, closed, awaited, posted, *portions = await self._run(_EXCHANGE, keys, *arguments)
         return Exchanged(
             processes=processes,
             version=int(version),
             closed=None if closed is None else _closed(closed),
             portions=tuple(Portion(float(first), tuple(map(float, rest))) for first, *rest in portions),
+            awaited=awaited,
+            posted=tuple(text.decode() for text in posted),
         )
 
     async def leave(self, owner: str, rates: Sequence[str]) -> None:
@@ -246,6 +294,24 @@ class RedisState:
         """See `SharedState`."""
         keys = [self._key("receipt", mark) for mark in marks]
         await self._run(_SETTLE, keys, owner, _milliseconds(seconds) if seconds > 0 else 0)
+
+    async def await_receipts(self, owner: str, names: Sequence[str], *, seconds: float) -> None:
+        """See `SharedState`."""
+        keys = [self._key("awaited"), self._key("announcements")]
+        await self._run(_AWAIT, keys, "\n".join((owner, *names)), _milliseconds(seconds), MOST_ANNOUNCEMENTS)
+
+    async def awaited_receipts(self, known: int, *, most: int) -> Sequence[Awaited]:
+        """See `SharedState`."""
+        found = []
+        for number, left, text in await self._run(_AWAITED, [self._key("awaited")], known, most):
+            owner, *names = text.decode().split("\n")
+            found.append(Awaited(number=number, owner=owner, names=tuple(names), seconds=left / 1000))
+        return found
+
+    async def post_receipts(self, posts: Sequence[tuple[str, str]], *, seconds: float) -> None:
+        """See `SharedState`."""
+        keys = [self._key("posted", owner) for owner, _ in posts]
+        await self._run(_POST, keys, _milliseconds(seconds), MOST_POSTED, *[_text(text) for _, text in posts])
 
     async def contents(self) -> Contents:
         """See `SharedState`. It looks through all keys of this prefix."""

@@ -17,7 +17,11 @@ from typing import Final
 from pushgateway.databases.sqlite import Database
 from pushgateway.model.secret import safe_repr
 from pushgateway.state.protocol import (
+    MOST_ANNOUNCEMENTS,
+    MOST_POSTED,
+    POSTED_AT_ONCE,
     RELEASED,
+    Awaited,
     Claim,
     Contents,
     Exchanged,
@@ -43,6 +47,13 @@ _TABLES: Final = (
         # `owner`: "" for one that was kept.
         "CREATE TABLE receipts (mark TEXT PRIMARY KEY, owner TEXT, since REAL, ends REAL) WITHOUT ROWID",
         "CREATE INDEX receipts_by_end ON receipts (ends)",
+    ),
+    (
+        # `names`: separated by spaces. AUTOINCREMENT: the number of a deleted row is not given again.
+        """CREATE TABLE awaited (number INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT, names TEXT,
+        since REAL, ends REAL)""",
+        "CREATE TABLE posted (number INTEGER PRIMARY KEY, owner TEXT, text TEXT, since REAL, ends REAL)",
+        "CREATE INDEX posted_by_owner ON posted (owner, number)",
     ),
 )
 _HOLDS: Final = "ends > :now AND since <= :now"
@@ -79,11 +90,14 @@ class SqliteState:
             connection.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?)", row)
             (processes,) = connection.execute("SELECT count(*) FROM processes").fetchone()
             (version,) = connection.execute("SELECT number FROM version").fetchone()
+            (awaited,) = connection.execute("SELECT max(number) FROM awaited").fetchone()
             return Exchanged(
                 processes=processes,
                 version=version,
                 closed=None if version == known else _closed(connection, now),
                 portions=tuple(_grant(connection, owner, wish, now, hold) for wish in wishes),
+                awaited=awaited or 0,
+                posted=_posted_to(connection, owner, now),
             )
 
         return await self._database.run(work)
@@ -175,6 +189,51 @@ class SqliteState:
 
         await self._database.run(work)
 
+    async def await_receipts(self, owner: str, names: Sequence[str], *, seconds: float) -> None:
+        """See `SharedState`."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            now = self._clock()
+            row = (owner, " ".join(names), now, now + seconds)
+            added = connection.execute("INSERT INTO awaited (owner, names, since, ends) VALUES (?, ?, ?, ?)", row)
+            kept = {"now": now, "last": (added.lastrowid or 0) - MOST_ANNOUNCEMENTS}
+            connection.execute(f"DELETE FROM awaited WHERE NOT ({_HOLDS}) OR number <= :last", kept)  # noqa: S608
+
+        await self._database.run(work)
+
+    async def awaited_receipts(self, known: int, *, most: int) -> Sequence[Awaited]:
+        """See `SharedState`."""
+
+        def work(connection: sqlite3.Connection) -> list[Awaited]:
+            now = self._clock()
+            query = f"""SELECT number, owner, names, ends FROM awaited
+            WHERE number > :known AND {_HOLDS} ORDER BY number LIMIT :most"""  # noqa: S608
+            rows = connection.execute(query, {"known": known, "now": now, "most": most})
+            return [
+                Awaited(number=number, owner=owner, names=tuple(names.split(" ")), seconds=ends - now)
+                for number, owner, names, ends in rows
+            ]
+
+        return await self._database.run(work)
+
+    async def post_receipts(self, posts: Sequence[tuple[str, str]], *, seconds: float) -> None:
+        """See `SharedState`."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            now = self._clock()
+            connection.execute(f"DELETE FROM posted WHERE NOT ({_HOLDS})", {"now": now})  # noqa: S608
+            connection.executemany(
+                "INSERT INTO posted (owner, text, since, ends) VALUES (?, ?, ?, ?)",
+                [(owner, text, now, now + seconds) for owner, text in posts],
+            )
+            connection.executemany(
+                """DELETE FROM posted WHERE owner = :owner AND number <= (SELECT number FROM posted
+                WHERE owner = :owner ORDER BY number DESC LIMIT 1 OFFSET :most)""",
+                [{"owner": owner, "most": MOST_POSTED} for owner in {owner for owner, _ in posts}],
+            )
+
+        await self._database.run(work)
+
     async def contents(self) -> Contents:
         """See `SharedState`."""
 
@@ -219,6 +278,14 @@ def _grant(connection: sqlite3.Connection, owner: str, wish: Wish, now: float, h
         row = (*own, wish.demand, granted, now, now + hold)
         connection.execute("INSERT INTO portions VALUES (?, ?, ?, ?, ?, ?)", row)
     return Portion(granted, tuple(demand for demand, _ in others))
+
+
+def _posted_to(connection: sqlite3.Connection, owner: str, now: float) -> tuple[str, ...]:
+    """What was posted to a process; it is taken away."""
+    query = f"SELECT number, text FROM posted WHERE owner = :owner AND {_HOLDS} ORDER BY number LIMIT :most"  # noqa: S608
+    rows = connection.execute(query, {"owner": owner, "now": now, "most": POSTED_AT_ONCE}).fetchall()
+    connection.executemany("DELETE FROM posted WHERE number = ?", [(number,) for number, _ in rows])
+    return tuple(text for _, text in rows)
 
 
 def _closed(connection: sqlite3.Connection, now: float) -> dict[str, float]:

@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from pushgateway.state import Claim, LoginResult, SharedState, Wish
+from pushgateway.state.protocol import MOST_ANNOUNCEMENTS, MOST_POSTED, POSTED_AT_ONCE
 
 
 @attrs.frozen
@@ -278,6 +279,80 @@ async def test_a_receipt_that_is_kept_late_is_known(store: Store) -> None:
     await store.state.settle_receipts(["r"], "slow", seconds=9 * store.unit)
 
     assert list(await store.state.claim_receipts(["r"], "b", hold=store.unit)) == [Claim.KNOWN]
+
+
+async def announced(store: Store, known: int = -1, most: int = 100) -> list[tuple[str, tuple[str, ...]]]:
+    """The announcements of awaited receipts after one: process and names."""
+    found = await store.state.awaited_receipts(known, most=most)
+    return [(one.owner, one.names) for one in found]
+
+
+async def posted_to(store: Store, owner: str) -> tuple[str, ...]:
+    """What the next exchange of a process returns of what was posted to it."""
+    return (await store.state.exchange(owner, [], hold=2 * store.unit, known=-1)).posted
+
+
+async def test_each_process_learns_what_the_others_wait_for(store: Store) -> None:
+    """The number that an exchange returns changes with an announcement, and with nothing else; what came after a known
+    number is returned in order, in portions, with the seconds that are left."""
+    empty = await store.state.exchange("reader", [], hold=2 * store.unit, known=-1)
+    nothing = await announced(store, empty.awaited)
+    await store.state.await_receipts("a", ["n1", "n2"], seconds=9 * store.unit)
+    first = await store.state.exchange("reader", [], hold=2 * store.unit, known=-1)
+    await store.state.await_receipts("b", ["n2"], seconds=9 * store.unit)
+    second = await store.state.exchange("reader", [], hold=2 * store.unit, known=-1)
+    again = await store.state.exchange("reader", [], hold=2 * store.unit, known=-1)
+    found = await store.state.awaited_receipts(empty.awaited, most=9)
+
+    assert nothing == []
+    assert len({empty.awaited, first.awaited, second.awaited}) == 3
+    assert again.awaited == second.awaited
+    assert await announced(store, empty.awaited) == [("a", ("n1", "n2")), ("b", ("n2",))]
+    assert await announced(store, empty.awaited, most=1) == [("a", ("n1", "n2"))]
+    assert await announced(store, first.awaited) == [("b", ("n2",))]
+    assert [one.number for one in found] == [first.awaited, second.awaited]
+    assert all(8.0 < one.seconds / store.unit <= 9.1 for one in found)
+
+
+async def test_what_nobody_waits_for_any_more_is_forgotten(store: Store) -> None:
+    """An announcement counts for its seconds, and not longer; a later one has a higher number."""
+    await store.state.await_receipts("killed", ["n"], seconds=3 * store.unit)
+    (old,) = await store.state.awaited_receipts(-1, most=9)
+    await store.wait(2)
+    before = await announced(store)
+    await store.wait(1.5)
+    after = await announced(store)
+    await store.state.await_receipts("b", ["n"], seconds=3 * store.unit)
+    (new,) = await store.state.awaited_receipts(old.number, most=9)
+
+    assert (before, after) == ([("killed", ("n",))], [])
+    assert (new.owner, new.names) == ("b", ("n",))
+
+
+async def test_a_text_that_is_posted_is_returned_once(store: Store) -> None:
+    """The next exchange of its process returns it, in the order of the posts, and no other process gets it. After its
+    seconds nobody does."""
+    await store.state.post_receipts([("a", "one \u00e9"), ("b", "two"), ("a", "three")], seconds=3 * store.unit)
+    first = [await posted_to(store, owner) for owner in ("a", "b", "c", "a")]
+    await store.state.post_receipts([("a", "late")], seconds=3 * store.unit)
+    await store.wait(3.5)
+
+    assert first == [("one \u00e9", "three"), ("two",), (), ()]
+    assert await posted_to(store, "a") == ()
+
+
+async def test_what_is_awaited_and_posted_is_bounded(store: Store) -> None:
+    """Of more than the limit the oldest is forgotten, and one exchange returns a bounded part."""
+    texts = [("a", str(number)) for number in range(MOST_POSTED + 1)]
+    await store.state.post_receipts(texts, seconds=1e6)
+    portions = [await posted_to(store, "a") for _ in range(MOST_POSTED // POSTED_AT_ONCE + 1)]
+    for number in range(MOST_ANNOUNCEMENTS + 1):
+        await store.state.await_receipts("a", [str(number)], seconds=1e6)
+    kept = await announced(store, most=MOST_ANNOUNCEMENTS + 1)
+
+    assert [len(portion) for portion in portions] == [POSTED_AT_ONCE] * (len(portions) - 1) + [0]
+    assert [text for portion in portions for text in portion] == [text for _, text in texts[1:]]
+    assert [names for _, names in kept] == [(str(number),) for number in range(1, MOST_ANNOUNCEMENTS + 1)]
 
 
 async def test_everything_can_be_read_without_secrets(store: Store) -> None:
