@@ -12,6 +12,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -471,6 +472,19 @@ class Gateway:
         store it, and it is new again when it is posted again."""
         self._enter()
         await self._verifier.settle(receipts, taken=taken)
+
+    def waiting_elsewhere(
+        self, pushes: Iterable[tuple[PushToken, str]], take: Callable[[Receipt], None]
+    ) -> AbstractContextManager[None]:
+        """While this is entered, `take` is called with receipts of some pushes that other processes with the same
+        shared state have stored; `pushgateway.receipts.Confirming` waits with it.
+
+        `pushes`: push token and id (dedupe id, message id or task id) of each. A receipt is known here about a second
+        after the other process has settled it (`settle_receipts`), and may come more than once; it has no time and no
+        event. Without shared state, or while it is gone, nothing is called.
+        """
+        self._enter()
+        return self._verifier.waiting_elsewhere(pushes, take)
 
     def admits(self, certificate_id: int | str, path_secret: str) -> bool:
         """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""

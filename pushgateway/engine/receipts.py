@@ -21,6 +21,7 @@ import math
 import random
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 
 import attrs
@@ -135,8 +136,25 @@ class ReceiptVerifier:
         if not taken:
             self.forget(given)
         if (sharing := self.sharing) is not None and given:
+            if taken:
+                sharing.awaited.stored(given)
             marks, seconds = [_shared_mark(receipt) for receipt in given], KEPT if taken else 0.0
             await sharing.guard.ask(lambda state: state.settle_receipts(marks, sharing.owner, seconds=seconds))
+
+    def waiting_elsewhere(
+        self, pushes: Iterable[tuple[PushToken, str]], take: Callable[[Receipt], None]
+    ) -> AbstractContextManager[None]:
+        """While this is entered, `take` is called with receipts of these pushes (push token and id) that other
+        processes have received. A dead token that they could not confirm is `UNREGISTERED` if it is confirmed here."""
+
+        def judge(receipt: Receipt) -> None:
+            if receipt.kind is not ReceiptKind.SUSPECT:
+                take(receipt)
+                return
+            for judged in self._judged([attrs.evolve(receipt, kind=ReceiptKind.UNREGISTERED)]):
+                take(judged)
+
+        return nullcontext() if self.sharing is None else self.sharing.awaited.waiting(pushes, judge)
 
     async def _claimed(self, sharing: Sharing, found: ReceivedReceipts) -> ReceivedReceipts:
         """Of what is new to this process, what is new to all."""

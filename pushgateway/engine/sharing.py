@@ -8,7 +8,7 @@ When the store is gone, each process goes on with its last portion, but at least
 the processes that were there: the vendor's rate is hardly exceeded, and no process stands still. A process that has
 never reached the store has the whole rate, as without shared state.
 
-Access tokens are shared in `session.shared_logins`, receipts in `receipts`. Made by `Gateway`.
+Access tokens are shared in `session.shared_logins`, receipts in `receipts` and `awaited_receipts`. Made by `Gateway`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
+from pushgateway.engine.awaited_receipts import AwaitedReceipts
 from pushgateway.engine.flow_control.gate import Gate
 from pushgateway.engine.flow_control.portions import fair_portion
 from pushgateway.engine.flow_control.rate import Rate
@@ -254,6 +255,8 @@ class Sharing:
         self._asked_at = -math.inf
         self._running: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self.awaited = AwaitedReceipts(guard, self.owner, self._begin)
+        """Receipts for which this or another process waits."""
         self._begin(self._run())
 
     # Endpoints
@@ -377,6 +380,7 @@ class Sharing:
         if answer.closed is not None:
             self._take_closed(answer.closed, now)
         self._version = answer.version
+        self.awaited.exchanged(answer.awaited, answer.posted)
 
     def _take_closed(self, closed: Mapping[str, float], now: float) -> None:
         self._closed = {}

@@ -8,9 +8,10 @@
     for push_token in confirmed.unconfirmed: ...                    # another process may have its receipt: look there
 
 With several processes behind one receipt address, the vendor's receipt may reach another process than the one that
-waits. A phone without a receipt is therefore `unconfirmed` and not `missing`, unless you say that every receipt is
-passed to `receive` of this object (`all_receipts=True`): there is only one process, or you forward what the others
-receive.
+waits. With shared state (`Gateway(state=…)`) it counts here too, about a second after the other process has stored it.
+Nevertheless a phone without a receipt is `unconfirmed` and not `missing`, because the state may be gone and a process
+may have failed, unless you say that every receipt is passed to `receive` of this object (`all_receipts=True`): there is
+only one process, or you forward what the others receive.
 
 Only a receipt that names a phone confirms it. A vendor's statistics count phones and name none, so they end the waiting
 only for a broadcast without tokens. Receipts that came before `confirm` was called are kept, in bounded memory, because
@@ -25,13 +26,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
+from pushgateway.engine.awaited_receipts import receipt_ids
 from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_seconds
 from pushgateway.model.errors import FieldError
 from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Reason
-from pushgateway.model.receipt import Proof, Receipt, ReceiptKind, Statistics
+from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.model.secret import safe_repr
 
 __all__ = ["Confirmation", "Confirming"]
@@ -59,8 +61,8 @@ class Confirmation:
     dead: tuple[PushToken, ...] = attrs.field(repr=False)
     """The vendor says that the token is dead, at once or by a receipt: retire it, if it is still the same token."""
     unconfirmed: tuple[PushToken, ...] = attrs.field(default=(), repr=False)
-    """No receipt came to this process in time; another process may have received it. Always empty with
-    `all_receipts`."""
+    """No receipt came to this process in time, nor to another one with the same shared state; one that shares none may
+    have received it. Always empty with `all_receipts`."""
     statistics: tuple[Statistics, ...] = ()
     """The vendor's last counts of a broadcast, one for each of its tasks; empty if the vendor has none."""
 
@@ -80,8 +82,9 @@ class Confirming:
     """Waits for receipts. Create one for each gateway, and pass every receipt of this process to `receive`.
 
     `all_receipts`: True if `receive` gets every receipt of the gateway's pushes: there is one process behind the
-    receipt address, or several that forward to each other what they receive (in any order, repeats do no harm). False,
-    the default: a phone without a receipt ends `unconfirmed`, because another process may have its receipt.
+    receipt address, or several that forward to each other what they receive (in any order, repeats do no harm). Then
+    nothing is asked of the shared state. False, the default: a phone without a receipt ends `unconfirmed`, because
+    another process may have its receipt.
     """
 
     def __init__(self, gateway: Gateway, *, all_receipts: bool = False) -> None:
@@ -96,17 +99,17 @@ class Confirming:
         """Take receipts. Pass it to `pushgateway.receipts.Receipts` as the handler, or call it in a handler of
         yours."""
         for receipt in receipts:
-            if receipt.kind in (ReceiptKind.OTHER, ReceiptKind.SUSPECT):
-                continue
-            kind = ReceiptKind.ARRIVED if receipt.kind is ReceiptKind.CLICKED else receipt.kind
-            ids = [receipt.dedupe_id, receipt.message_id, receipt.task_id]
-            if receipt.proof is Proof.PUSH and receipt.dedupe_id:
-                ids = [receipt.dedupe_id]  # the vendor's ids are not proved
-            for key in _keys(receipt.push_token, *ids):
-                for waiting in self._open.get(key, ()):
-                    waiting.settle(receipt.push_token, kind)
-                if self._early.get(key) is not ReceiptKind.ARRIVED:
-                    self._early[key] = kind
+            self._take(receipt)
+
+    def _take(self, receipt: Receipt) -> None:
+        if receipt.kind in (ReceiptKind.OTHER, ReceiptKind.SUSPECT):
+            return
+        kind = ReceiptKind.ARRIVED if receipt.kind is ReceiptKind.CLICKED else receipt.kind
+        for key in _keys(receipt.push_token, *receipt_ids(receipt)):
+            for waiting in self._open.get(key, ()):
+                waiting.settle(receipt.push_token, kind)
+            if self._early.get(key) is not ReceiptKind.ARRIVED:
+                self._early[key] = kind
         while len(self._early) > REMEMBERED:
             self._early.popitem(last=False)
 
@@ -135,9 +138,12 @@ class Confirming:
             if (early := self._early.get(key)) is not None:
                 waiting.settle(PushToken(*key[:2]), early)
         waiting.check_over()
+        asks = not self._all_receipts and not waiting.over.is_set()
+        elsewhere = [(PushToken(*key[:2]), key[2]) for key in entries] if asks else []
         try:
             async with asyncio.timeout(within):
-                await self._wait(waiting, counts, poll, slowest)
+                with self._gateway.waiting_elsewhere(elsewhere, self._take):
+                    await self._wait(waiting, counts, poll, slowest)
         except TimeoutError:
             await counts.ask()
         finally:

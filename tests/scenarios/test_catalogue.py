@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-GROUPS = {"A": 13, "Q": 6, "B": 13, "C": 10, "D": 15, "O": 10, "N": 18, "H": 15, "X": 10, "R": 9, "S": 12, "T": 10}
+GROUPS = {"A": 13, "Q": 6, "B": 13, "C": 10, "D": 15, "O": 10, "N": 18, "H": 15, "X": 10, "R": 9, "S": 13, "T": 10}
 """Number of ids in each group."""
 ELSEWHERE = {"B8"}
 """A broadcast across a crash of the process: the outbox stores no broadcasts."""
