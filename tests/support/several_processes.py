@@ -185,6 +185,24 @@ def test_one_receipt_posted_to_all_is_one_event(state_url: str) -> None:
     assert again == [{"fresh": 0, "duplicates": receipts, "elsewhere": 0}] * NUMBER
 
 
+def test_receipts_in_other_processes_confirm_pushes(state_url: str) -> None:
+    """One process sends and waits; each receipt is posted to another process, and each phone is confirmed, long before
+    the time is over."""
+    oppo = OppoSandbox(dialect="current", tokens=6)
+    tokens = list(oppo.tokens)
+
+    with several(oppo, state_url) as them:
+        begun = time.monotonic()
+        them[0].begin("confirm", tokens=tokens, within=LONGEST / 2)
+        wait_until(lambda: oppo.ledger.total == len(tokens))
+        for place, request in enumerate(oppo.callbacks()):
+            them[1 + place % (NUMBER - 1)].ask("receipt", body=request.content.decode())
+        found = them[0].answer()
+
+    assert found == {"arrived": tokens, "unconfirmed": 0}
+    assert time.monotonic() - begun < LONGEST / 3
+
+
 def test_a_process_that_is_killed_while_it_logs_in_delays_the_others_by_seconds(state_url: str) -> None:
     """`kill -9` while its login is under way: the others wait for its turn to end, and then one of them logs in."""
     oppo = OppoSandbox(dialect="current", tokens=5)

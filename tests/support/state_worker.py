@@ -3,7 +3,8 @@
     python state_worker.py '{"settings": {…}, "state": "redis://…", "pushes_per_second": 100}'
 
 Each command is a line of JSON and has a line of JSON as its answer, in order. `send`: so many pushes at once;
-`flow`: pushes one by one at a rate, for so many seconds; `receipt`: a posted body; `end`: close the gateway.
+`flow`: pushes one by one at a rate, for so many seconds; `receipt`: a posted body; `confirm`: send pushes and wait for
+their receipts; `end`: close the gateway.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from pushgateway import Certificate, Gateway, Notification, Outcome, Push, PushToken
 from pushgateway.observe.events import Event, LoginDone, SharedStateChanged
+from pushgateway.receipts import Confirming
 
 NOTE = Notification("title", "body")
 
@@ -53,6 +55,12 @@ class Worker:
                 return summed(await self.gateway.send_each(pushes))
             case "flow":
                 return await self.flow(command["tokens"], command["rate"], command["seconds"])
+            case "confirm":
+                outcomes = await self.gateway.send_each(
+                    [Push(PushToken(7005, token), NOTE) for token in command["tokens"]]
+                )
+                found = await Confirming(self.gateway).confirm(outcomes, within=command["within"])
+                return {"arrived": [one.token for one in found.arrived], "unconfirmed": len(found.unconfirmed)}
             case "receipt":
                 taken = await self.gateway.take_receipts(7005, {}, command["body"].encode())
                 await self.gateway.settle_receipts(taken.receipts, taken=True)
