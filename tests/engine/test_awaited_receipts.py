@@ -313,3 +313,21 @@ def test_what_a_process_remembers_for_others_is_bounded(
         return await processes.confirming.confirm(outcomes, within=3.0)
 
     assert names(shared_run(program).arrived) == arrived
+
+
+@pytest.mark.parametrize(("limit", "arrived"), [(4, ("a", "b")), (3, ("", "b"))])
+def test_what_a_process_knows_of_others_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, limit: int, arrived: tuple[str, str]
+) -> None:
+    """Of more announced names than the limit the oldest announcement is forgotten. Each push here has two names."""
+    monkeypatch.setattr(awaited_receipts, "MOST_OF_OTHERS", limit)
+
+    async def program(processes: Processes) -> list[Confirmation]:
+        outcomes = await processes.sent("ab")
+        first = asyncio.ensure_future(processes.confirming.confirm(outcomes[0], within=5.0))
+        await asyncio.sleep(1.0)
+        second = asyncio.ensure_future(Confirming(processes.gateways[2]).confirm(outcomes[1], within=4.0))
+        await processes.post(1, {"a": "arrived", "b": "arrived"}, after=1.0)
+        return [await first, await second]
+
+    assert tuple(names(found.arrived) for found in shared_run(program, 3)) == arrived
