@@ -324,6 +324,7 @@ def test_what_a_process_knows_of_others_is_bounded(
 
     async def program(processes: Processes) -> list[Confirmation]:
         outcomes = await processes.sent("ab")
+        processes.gateways[1].receipt_answer(1, taken=True)  # its first call: from now on it reads announcements
         first = asyncio.ensure_future(processes.confirming.confirm(outcomes[0], within=5.0))
         await asyncio.sleep(1.0)
         second = asyncio.ensure_future(Confirming(processes.gateways[2]).confirm(outcomes[1], within=4.0))
