@@ -10,7 +10,7 @@ import pytest
 from simulated.troubles import Trouble
 
 from planted.plant import Plant, often, plant
-from pushgateway import Gateway, Proof, Receipt, ReceiptKind
+from pushgateway import Proof, Receipt, ReceiptKind
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.receipts import ReceiptVerifier
 from pushgateway.engine.saved_contents import SavedContent, Stored
@@ -96,7 +96,7 @@ def any_mark_is_right(patch: Patch) -> None:
 @plant(PLANTS, "R1", troubles=often("unkept"))
 def not_forgotten(patch: Patch) -> None:
     """A receipt that the host could not keep counts as received."""
-    patch.setattr(Gateway, "forget_receipts", lambda self, receipts: None)
+    patch.setattr(ReceiptVerifier, "forget", lambda self, receipts: None)
 
 
 @plant(PLANTS, "R1", troubles=())
