@@ -293,6 +293,27 @@ class Gateway:
         given = list(receipts)
         self._call(lambda inner: inner.settle_receipts(given, taken=taken), lambda: None)
 
+    @contextlib.contextmanager
+    def waiting_elsewhere(
+        self, pushes: Iterable[tuple[PushToken, str]], take: Callable[[Receipt], None]
+    ) -> Generator[None, None, None]:
+        """See `pushgateway.Gateway.waiting_elsewhere`. `take` is called in the gateway's thread, and not after
+        `close()`."""
+        given = list(pushes)
+        waiting = contextlib.ExitStack()
+
+        async def begin(inner: _async.Gateway) -> None:
+            waiting.enter_context(inner.waiting_elsewhere(given, take))
+
+        async def end(_: _async.Gateway) -> None:
+            waiting.close()
+
+        self._call(begin, lambda: None)
+        try:
+            yield
+        finally:
+            self._call(end, lambda: None)
+
     def receipt_address(self, certificate_id: int | str) -> str:
         """See `pushgateway.Gateway.receipt_address`."""
         return self._inner.receipt_address(certificate_id)

@@ -159,9 +159,9 @@ PLANTS = [
     ),
     SourcePlant(
         "a vendor's id that is not proved confirms a push",
-        "pushgateway/receipts/confirm.py",
-        "                ids = [receipt.dedupe_id]  # the vendor",
-        "                pass  # the vendor",
+        "pushgateway/engine/awaited_receipts.py",
+        "        ids = [receipt.dedupe_id]\n",
+        "        pass\n",
         "tests/receipts/test_confirm.py::test_memory_of_confirming_is_bounded",
     ),
     SourcePlant(
