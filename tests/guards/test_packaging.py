@@ -72,6 +72,14 @@ def test_the_package_is_whole(package: tuple[Path, Path]) -> None:
     assert changed == []
 
 
+def test_only_plugins_are_in_their_folder(root: Path) -> None:
+    """The README installs `./plugins/*`: pip refuses whatever is no project."""
+    found = [path for path in (root / "plugins").iterdir() if not path.name.startswith((".", "__"))]
+
+    assert found
+    assert [path.name for path in found if not (path / "pyproject.toml").is_file()] == []
+
+
 def test_versions_agree(root: Path) -> None:
     """Core and plug-ins have the same version, and each plug-in requires a core that includes this one."""
     core = project(root, ".")

@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from pushgateway_huawei import Harmony, Huawei
 from pushgateway_huawei.sandbox import HarmonySandbox, HuaweiSandbox
 
 from pushgateway.testing.conformance import ExchangeDriver, drive_plugin, load_plugin
 from pushgateway.vendor import Vendor
+
+settings.register_profile("no deadline", settings(), deadline=None)  # a busy machine needs longer for an example
+settings.load_profile("no deadline")
+
 
 BRANDS: dict[str, tuple[type[Any], type[Any]]] = {
     "huawei": (Huawei, HuaweiSandbox),

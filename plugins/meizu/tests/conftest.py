@@ -11,10 +11,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pushgateway_meizu import Meizu
 from pushgateway_meizu.sandbox import MeizuSandbox
 
 from pushgateway.testing.conformance import ExchangeDriver, drive_plugin, load_plugin
+
+settings.register_profile("no deadline", settings(), deadline=None)  # a busy machine needs longer for an example
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

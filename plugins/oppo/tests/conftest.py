@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pushgateway.vendor.toolkit.columns import Columns
 from pushgateway.vendor.toolkit.form_json import FormEncoder
+
+settings.register_profile("no deadline", settings(), deadline=None)  # a busy machine needs longer for an example
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")
