@@ -116,7 +116,7 @@ def test_entry_points_lead_somewhere() -> None:
 
 def test_ci_runs_what_the_readme_says(root: Path) -> None:
     """The README gives two commands: one shows the gateway working, one runs every test. CI runs the second one
-    exactly, and then the tests that need a browser, those that need servers, and a few mutants.
+    exactly, and then the tests that need a browser and those that need servers.
     """
     readme = (root / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```(?:bash|console|sh|shell)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
@@ -126,7 +126,6 @@ def test_ci_runs_what_the_readme_says(root: Path) -> None:
     assert [line for line in lines if "-m venv" in line][:2] == [FIRST, SECOND]
     assert SECOND in script
     assert {f"{SECOND.rpartition(' ')[2]} -e {name}" for name in ("browser", "services")} <= set(script)
-    assert any(" -e mutate -- --near " in line for line in script)
     assert os.access(root / ".ci" / "run", os.X_OK)
 
 
