@@ -357,15 +357,7 @@ class Gateway:
         bindings = [binding for those in found.values() for binding in those]
         outcomes = iter(
             await self.send_each(
-                Push(
-                    binding.push_token,
-                    notification,
-                    timeout=timeout,
-                    priority=priority,
-                    context=context,
-                    owner=binding.owner,
-                )
-                for binding in bindings
+                binding.push(notification, timeout=timeout, priority=priority, context=context) for binding in bindings
             )
         )
         return {user: {binding.device: next(outcomes) for binding in those} for user, those in found.items()}

@@ -177,14 +177,7 @@ class Devices:
         `priority`, `context`: as in `Push`."""
         found = await self.of_users(users)
         return [
-            Push(
-                binding.push_token,
-                notification,
-                timeout=timeout,
-                priority=priority,
-                context=context,
-                owner=binding.owner,
-            )
+            binding.push(notification, timeout=timeout, priority=priority, context=context)
             for those in found.values()
             for binding in those
         ]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import attrs
 
-from pushgateway.model.push import Owner, PushToken
+from pushgateway.model.intent import Priority
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.secret import safe_repr
 
 
@@ -36,3 +38,17 @@ class Binding:
     def device(self) -> str:
         """The host's id of the installation of the app."""
         return self.owner.device
+
+    def push(
+        self,
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        priority: Priority | None = None,
+        context: object = None,
+    ) -> Push:
+        """A push of this notification to the device, for as long as it is this user's. The arguments are those of
+        `Push`; raises `FieldError` as it does."""
+        return Push(
+            self.push_token, notification, timeout=timeout, priority=priority, context=context, owner=self.owner
+        )

@@ -124,23 +124,21 @@ def before_sending(
 
 
 def _lost(entry: Leased, push_token: PushToken, detail: str) -> Outcome:
-    return Outcome(
-        push_token=push_token,
-        status=Status.UNKNOWN,
-        reason=Reason.NO_VERDICT,
-        detail=detail,
-        attempts=entry.attempts,
-        dedupe_id=entry.dedupe_id,
-    )
+    return _of(entry, push_token, Status.UNKNOWN, Reason.NO_VERDICT, detail)
 
 
 def unreadable(entry: Leased, push_token: PushToken, said: str) -> Outcome:
     """The outcome of an entry whose content this program cannot read."""
+    return _of(entry, push_token, Status.NOT_SENT, Reason.INVALID_NOTIFICATION, f"the stored push {said}")
+
+
+def _of(entry: Leased, push_token: PushToken, status: Status, reason: Reason, detail: str) -> Outcome:
+    """The outcome of an entry that is not sent in this try."""
     return Outcome(
         push_token=push_token,
-        status=Status.NOT_SENT,
-        reason=Reason.INVALID_NOTIFICATION,
-        detail=f"the stored push {said}",
+        status=status,
+        reason=reason,
+        detail=detail,
         attempts=entry.attempts,
         dedupe_id=entry.dedupe_id,
     )
