@@ -7,11 +7,10 @@ number that does not agree with a sandbox's ledger.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 import webbrowser
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
@@ -101,18 +100,15 @@ def _stay(to: Console, vendors: Sequence[DemoVendor], page: ServedPage) -> None:
     """Let people send on the page, until Ctrl-C. Receipts are posted to the page from now on."""
     from pushgateway.cli import console
     from pushgateway.cli.page_gateway import SandboxGateway
+    from pushgateway.sandbox.serving.server import run_until_stopped
 
     for one in vendors:
         one.stop()
         one.start(post_receipts=True)
     gateway = SandboxGateway({one.url: one.sandbox for one in vendors}, page.receipts)
     page.attach(gateway)
-    console.line(to, _("The page of phones stays until Ctrl-C; you can send to them there."))
-    try:
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
-    finally:
-        gateway.close()
+    line = _("The page of phones stays until Ctrl-C; you can send to them there.")
+    run_until_stopped(closing(gateway), lambda _: console.line(to, line))
 
 
 async def play(vendors: Sequence[DemoVendor], count: int, to: Console | None) -> dict[str, Any]:

@@ -75,6 +75,7 @@ except PluginError as missing:
 
 
 SERVER_PROGRAM = """
+import signal, sys, threading
 from pushgateway.sandbox import Sandbox
 from pushgateway.sandbox.serving.server import run
 class Quiet(Sandbox):
@@ -83,6 +84,10 @@ class Quiet(Sandbox):
     def perform(self, request, operation): return self.reply_json({"code": 0})
     def refusal(self, code): return self.reply_json({"code": code})
     def settings(self, url): return {}
+def signal_itself():
+    if line := sys.stdin.readline():
+        signal.pthread_kill(threading.get_ident(), int(line))
+threading.Thread(target=signal_itself, daemon=True).start()
 run(Quiet(), 0, False, lambda served: print(served.url, flush=True))
 print("stopped", flush=True)
 """
@@ -99,7 +104,30 @@ def test_run_ends_on_a_signal(number: signal.Signals) -> None:
         with urllib.request.urlopen(f"{url}/any", timeout=10) as reply:
             status = reply.status
         program.send_signal(number)
-        rest, errors = program.communicate(timeout=20)
+        try:
+            rest, errors = program.communicate(timeout=20)
+        finally:
+            program.kill()
 
     assert status == 200
+    assert (rest, errors, program.returncode) == ("stopped\n", "", 0)
+
+
+def test_run_ends_on_a_signal_that_another_thread_got() -> None:
+    """The kernel may choose any thread, and Python calls the handler in the main thread, which may go on waiting."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER_PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdin is not None
+        program.stdout.readline()
+        try:
+            rest, errors = program.communicate(f"{signal.SIGTERM.value}\n", timeout=20)
+        finally:
+            program.kill()
+
     assert (rest, errors, program.returncode) == ("stopped\n", "", 0)

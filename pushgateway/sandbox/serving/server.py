@@ -10,10 +10,10 @@ import importlib
 import signal
 import ssl
 import tempfile
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pushgateway.sandbox.page.gateway import PageGateway
 
 T = TypeVar("T")
+
+SIGNAL_CHECK = 0.1
+"""Seconds between two checks for a signal. Python calls a handler in the main thread only. The kernel may give the
+signal to another thread, and a main thread that waits without a limit goes on waiting then and never calls it."""
 
 _EXTRA = frozenset({"starlette", "uvicorn", "trustme", "h11", "click"})
 
@@ -115,15 +119,26 @@ def run(sandbox: Sandbox, port: int, tls: bool, on_ready: Callable[[Served], Non
 def run_until_stopped(serving: AbstractContextManager[T], on_ready: Callable[[T], None]) -> None:
     """Enter `serving`, pass what it gives to `on_ready`, and leave it at SIGINT or SIGTERM. Call it from the main
     thread."""
-    stop = threading.Event()
-    former = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Unlike an `Event`, this queue takes an item from a handler at any time, also in the middle of its own `get`.
+    signals: SimpleQueue[int] = SimpleQueue()
+    former = {one: signal.signal(one, lambda number, _: signals.put(number)) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         with serving as served:
             on_ready(served)
-            stop.wait()
+            while not _is_there(signals):
+                pass
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _is_there(signals: SimpleQueue[int]) -> bool:
+    """Whether a signal comes within `SIGNAL_CHECK` seconds."""
+    try:
+        signals.get(timeout=SIGNAL_CHECK)
+    except Empty:
+        return False
+    return True
 
 
 def _certificates(stack: ExitStack) -> tuple[ssl.SSLContext, Path]:
