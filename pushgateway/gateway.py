@@ -541,6 +541,11 @@ class Gateway:
 
     # Questions: nothing here waits, sends or changes anything, and any thread may ask, before the first call too
 
+    @property
+    def is_closed(self) -> bool:
+        """True from the beginning of `aclose` on: whatever is sent now ends `NOT_SENT` / `CLOSED`."""
+        return self._closing is not None
+
     def explain(self, asked: Push | Broadcast) -> Explanation:
         """What sending this would do, without sending anything: the exact request, what is cut, which rules decide.
 

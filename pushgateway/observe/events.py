@@ -257,7 +257,7 @@ class OutboxChanged(Event):
     brand: str | None = None
     what: Literal["store", "results", "worker"]
     """`store`: it cannot be used, and nothing more is sent. `results`: nobody takes them; pushes are sent. `worker`: a
-    part of it has failed by a fault of ours and began anew."""
+    part of it has failed by a fault of ours and began anew, or it cannot use its gateway and has ended."""
     available: bool
 
 

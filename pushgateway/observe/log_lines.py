@@ -188,7 +188,7 @@ def _outbox_text(event: OutboxChanged, detail: str) -> str:
 _OUTBOX = {
     "store": ("its store cannot be used, and nothing more is sent", "its store can be used again"),
     "results": ("results are not taken, and wait", "results are taken again"),
-    "worker": ("a part of the worker has failed, and begins anew", "the worker works again"),
+    "worker": ("a part of the worker has failed", "the worker works again"),
 }
 
 

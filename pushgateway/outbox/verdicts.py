@@ -29,6 +29,7 @@ PAUSES: Final[Mapping[Reason, float]] = {
     Reason.OVERLOADED: 5.0,
     Reason.EXPIRED: 5.0,
     Reason.NO_VERDICT: 5.0,
+    Reason.CLOSED: 5.0,
     Reason.CREDENTIALS: 60.0,
     Reason.QUOTA_EXCEEDED: 300.0,
 }
@@ -69,10 +70,13 @@ def judge(  # noqa: PLR0911 - one return for each ending
     deduplicates: bool,
     unknown: UnknownPolicy,
     rules: Rules,
+    closing: bool,
     now: float,
     jitter: float,
 ) -> Verdict:
-    """What the outcome of one try means. `deduplicates`: the vendor drops repeats of the same id. `jitter`: 0 to 1.
+    """What the outcome of one try means. `deduplicates`: the vendor drops repeats of the same id. `closing`: the
+    gateway was closed; without that a push ends `CLOSED` if its certificate was removed or the gateway has failed.
+    `jitter`: 0 to 1.
 
     The outcome in it counts all tries: `attempts` is their sum, and after a try without a verdict a refusal cannot make
     the push `REJECTED` or `NOT_SENT`.
@@ -86,7 +90,7 @@ def judge(  # noqa: PLR0911 - one return for each ending
     if whole.ok:
         return Verdict(whole)
     doubtful = bool(entry.doubtful) or outcome.status is Status.UNKNOWN
-    if outcome.reason is Reason.CLOSED:  # this worker ends; another one begins at once, and this was no try
+    if outcome.reason is Reason.CLOSED and closing:  # this worker ends; another one begins at once, and this was no try
         return Verdict(whole, due=now, tries=entry.tries, doubtful=doubtful)
     pause = PAUSES.get(outcome.reason) if outcome.reason is not None else None
     if pause is None or outcome.repeated:

@@ -21,11 +21,10 @@ from typing import Final, Literal, Self, TypeAlias
 import attrs
 
 from pushgateway.gateway import Gateway
-from pushgateway.model.checks import check_count, check_seconds
+from pushgateway.model.checks import as_certificate_id, check_count, check_seconds
 from pushgateway.model.errors import FieldError, LoopError, NotTaken, StoreError
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
-from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import OutboxChanged
@@ -67,7 +66,7 @@ class Worker:
         *,
         results: Handler | Literal["table"] | None = None,
         unknown: UnknownPolicy = "repeat",
-        unknown_by_certificate: Mapping[str, UnknownPolicy] | None = None,
+        unknown_by_certificate: Mapping[int | str, UnknownPolicy] | None = None,
         timeout: float = 30.0,
         lease: float = 120.0,
         at_once: int = 500,
@@ -104,7 +103,8 @@ class Worker:
         self._outbox, self._gateway = outbox, gateway
         self._keep = results is not None
         self._handler = results if callable(results) else None
-        self._unknown, self._unknown_by = unknown, dict(unknown_by_certificate or {})
+        self._unknown = unknown
+        self._unknown_by = {as_certificate_id(one): policy for one, policy in (unknown_by_certificate or {}).items()}
         self._timeout, self._lease_seconds, self._at_once, self._poll = timeout, lease, at_once, poll
         self._newest_first = newest_first
         self._rules = Rules(give_up_after=give_up_after, most_lost=most_lost)
@@ -306,8 +306,9 @@ class Worker:
                     without.discard(outcome.dedupe_id)
                     self._know(outcome.dedupe_id, outcome)
         except Exception as wrong:
-            said = wrong if isinstance(wrong, LoopError) else where(wrong)
-            log.error("the outbox's worker cannot use its gateway: %s", said)  # noqa: TRY400 - a sentence, no traceback
+            said = str(wrong) if isinstance(wrong, LoopError) else where(wrong)
+            log.error("the outbox's worker cannot use its gateway, and ends: %s", said)  # noqa: TRY400 - a sentence
+            self._parts_work.note(said)
             self._stopping = True
         finally:
             for dedupe_id in without:  # leased again when the lease has ended
@@ -366,14 +367,15 @@ class Worker:
     def _judge(self, entry: Leased, outcome: Outcome, now: float) -> Verdict:
         if outcome.ok and not entry.doubtful and not entry.attempts:
             return Verdict(outcome)  # nearly all
-        if outcome.reason is Reason.CLOSED:
-            self._stopping = True  # the gateway was closed first: nothing more can be sent through it
+        if self._gateway.is_closed:
+            self._stopping = True  # it was closed first: nothing more can be sent through it
         return judge(
             entry,
             outcome,
             deduplicates=bool(self._gateway.deduplicates(entry.certificate_id)),
             unknown=self._policy(entry.certificate_id),
             rules=self._rules,
+            closing=self._gateway.is_closed,
             now=now,
             jitter=self._outbox.rng.random(),
         )
@@ -447,7 +449,9 @@ class Worker:
                 while expired >= AT_ONCE:
                     expired = await self._outbox.store.expire(times, AT_ONCE)
                     self._to_hand_over.set()
-                await self._outbox.store.clean(times.now, times.now - self._outbox.keep_results, AT_ONCE)
+                cleaned = AT_ONCE
+                while cleaned >= AT_ONCE:
+                    cleaned = await self._outbox.store.clean(times.now, times.now - self._outbox.keep_results, AT_ONCE)
             await asyncio.sleep(self._poll)
 
     def __repr__(self) -> str:

@@ -407,6 +407,11 @@ class Gateway:
         """The certificates in use."""
         return self._inner.certificates
 
+    @property
+    def is_closed(self) -> bool:
+        """True from the beginning of `close` on: whatever is sent now ends `NOT_SENT` / `CLOSED`."""
+        return self._thread.is_closed
+
     def close(self, grace: float = 5.0) -> None:
         """See `pushgateway.Gateway.aclose`; also ends the gateway's thread. Safe to call more than once.
 

@@ -42,9 +42,17 @@ def judged(
     deduplicates: bool = True,
     unknown: UnknownPolicy = "repeat",
     jitter: float = 1.0,
+    closing: bool = False,
 ) -> Verdict:
     return judge(
-        held or leased(), outcome, deduplicates=deduplicates, unknown=unknown, rules=RULES, now=NOW, jitter=jitter
+        held or leased(),
+        outcome,
+        deduplicates=deduplicates,
+        unknown=unknown,
+        rules=RULES,
+        closing=closing,
+        now=NOW,
+        jitter=jitter,
     )
 
 
@@ -102,9 +110,16 @@ def test_tries_and_requests_are_counted() -> None:
 
 def test_closing_is_no_try() -> None:
     """A push that was not sent because the gateway closed is due at once, for another worker."""
-    verdict = judged(Outcome.not_sent(PUSH, Reason.CLOSED, "closed"), leased(tries=2))
+    verdict = judged(Outcome.not_sent(PUSH, Reason.CLOSED, "closed"), leased(tries=2), closing=True)
 
     assert (verdict.due, verdict.tries) == (NOW, 2)
+
+
+def test_closed_in_a_gateway_that_is_open_is_a_try() -> None:
+    """A push that ended `CLOSED` for another reason, such as a fault of the gateway, is tried again after a pause."""
+    verdict = judged(Outcome.not_sent(PUSH, Reason.CLOSED, "failed"), leased(tries=2))
+
+    assert (verdict.due, verdict.tries) == (NOW + 20.0, 3)
 
 
 @pytest.mark.parametrize(("expires", "again"), [(NOW + 5.0, False), (NOW + 5.1, True)])

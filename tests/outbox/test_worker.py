@@ -12,6 +12,7 @@ from inline_outbox import BROKEN, database_of, entry, inline_outbox
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import FieldError, Gateway, Priority, Push, PushToken, Reason, Status
+from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Owner
 from pushgateway.outbox import worker
 from pushgateway.outbox.outbox import Result
@@ -244,16 +245,20 @@ def test_a_lost_reply_is_repeated_where_repeats_are_dropped(tmp_path: Path) -> N
     assert set(ledger.values()) == {1}
 
 
+@pytest.mark.parametrize("certificate_id", ["1", 1])
 @pytest.mark.parametrize(
     ("policy", "status", "copies"), [("repeat", Status.ACCEPTED, 2), ("give_up", Status.UNKNOWN, 1)]
 )
-def test_a_lost_reply_where_repeats_are_not_dropped(tmp_path: Path, policy: Any, status: Status, copies: int) -> None:
-    """The policy decides: it is repeated, and may be there twice, or it ends without a verdict."""
+def test_a_lost_reply_where_repeats_are_not_dropped(
+    tmp_path: Path, certificate_id: Any, policy: Any, status: Status, copies: int
+) -> None:
+    """The policy decides: it is repeated, and may be there twice, or it ends without a verdict. The certificate may be
+    named by a number, as everywhere."""
 
     async def scene(s: Scene) -> Any:
         s.server.dedupes = False
         s.server.answers = [NoVerdict("silence")]
-        async with s.worker(unknown_by_certificate={"1": policy}):
+        async with s.worker(unknown_by_certificate={certificate_id: policy}):
             await s.outbox.put([push("a")])
             await asyncio.sleep(3600)
             return s.taken.results, s.server.ledger
@@ -662,6 +667,69 @@ def test_a_gateway_that_is_closed_first(tmp_path: Path) -> None:
         return (await s.outbox.status()).total("waiting"), s.taken.results, more < 100
 
     assert run(tmp_path, scene) == (1, [], True)
+
+
+def test_a_push_that_ends_closed_in_an_open_gateway(tmp_path: Path) -> None:
+    """One push that the gateway gave up, because it failed or removed the certificate, stops nothing: it is tried
+    again, and others are sent."""
+
+    async def scene(s: Scene) -> Any:
+        stream = s.gateway.stream
+        given_up: list[Push] = []
+
+        async def gives_up(pushes: Sequence[Push], **options: Any) -> Any:
+            if not given_up:
+                given_up.extend(pushes)
+                for one in pushes:
+                    yield Outcome.not_sent(one, Reason.CLOSED, "the gateway itself failed")
+            else:
+                async for outcome in stream(pushes, **options):
+                    yield outcome
+
+        s.gateway.stream = gives_up  # type: ignore[method-assign,assignment]
+        async with s.worker():
+            await s.outbox.put([push("a")])
+            await asyncio.sleep(1)
+            await s.outbox.put([push("b")])
+            await asyncio.sleep(20)
+            return len(given_up), s.taken.endings()
+
+    assert run(tmp_path, scene) == (1, {"a": ACCEPTED, "b": ACCEPTED})
+
+
+def test_a_gateway_that_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker whose gateway raises leases nothing more, says so in the log, and is not healthy."""
+
+    async def scene(s: Scene) -> Any:
+        def breaks(pushes: Sequence[Push], **options: Any) -> Any:
+            raise RuntimeError("secret")
+
+        s.gateway.stream = breaks  # type: ignore[method-assign,assignment]
+        async with s.worker() as works:
+            await s.outbox.put([push("a")])
+            await asyncio.sleep(1)
+            await s.outbox.put([push("b")])
+            await asyncio.sleep(5)
+            return works.is_healthy, (await s.outbox.status()).total("waiting")
+
+    with caplog.at_level(logging.ERROR):
+        assert run(tmp_path, scene) == (False, 1)
+    assert "cannot use its gateway" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_many_remembered_ids_are_forgotten_in_time(tmp_path: Path) -> None:
+    """However many ids are remembered, they are forgotten when their time is over, not some at a time."""
+
+    async def scene(s: Scene) -> Any:
+        s.outbox.remember = 5.0
+        async with s.worker(results=None, at_once=3000, poll=10.0):
+            await s.outbox.put([push(f"{number}", dedupe_id=f"id-{number}") for number in range(1200)])
+            await asyncio.sleep(30)
+        count = "SELECT count(*) FROM pushgateway_outbox"
+        return await database_of(s.outbox).run(lambda connection: connection.execute(count).fetchone()[0])
+
+    assert run(tmp_path, scene) == 0
 
 
 def test_the_owner_travels_with_the_push(tmp_path: Path) -> None:
