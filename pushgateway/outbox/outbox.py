@@ -71,6 +71,8 @@ class Result:
     """It is a dead letter: the outbox has given it up and keeps it for `Outbox.retry`."""
     number: int = attrs.field(default=0, repr=False)
     """The store's own number, for `Outbox.take`."""
+    lease: int = attrs.field(default=0, repr=False)
+    """The number of the lease in which it ended, for the same."""
 
 
 @safe_repr
@@ -120,8 +122,8 @@ class Outbox:
         rng: random.Random | None = None,
     ) -> None:
         """`remember`: seconds for which an id of yours is remembered after its push has ended (see `put`).
-        `keep_results`: seconds after `put` for which results are kept that nobody takes. `clock` (epoch seconds) and
-        `rng` are for tests. Raises `FieldError`."""
+        `keep_results`: seconds after the end of a push for which its result is kept if nobody takes it. `clock` (epoch
+        seconds) and `rng` are for tests. Raises `FieldError`."""
         check_seconds("Outbox.remember", remember, optional=False)
         check_seconds("Outbox.keep_results", keep_results, optional=False)
         self.store = store
@@ -222,7 +224,8 @@ class Outbox:
 
     async def take(self, results: Iterable[Result]) -> None:
         """These results were kept by you: the outbox forgets them."""
-        await self.store.take([result.number for result in results], await self.now() + self.remember)
+        taken = [(result.number, result.lease) for result in results]
+        await self.store.take(taken, await self.now() + self.remember)
 
     async def dead_letters(self, *, after: str = "", limit: int = 100) -> list[DeadLetter]:
         """Dead letters in the order of their dedupe ids. `after`: the last id that you have seen."""
@@ -288,7 +291,7 @@ class Outbox:
         end = None if expires is None else expires.timestamp()
         if end is not None and end <= due:
             raise FieldError("put.expires", "must be in the future and later than not_before")
-        return _Encoding(self.rng, contents, (now, due, end))
+        return _Encoding(self.rng, contents, (now, due, due, end))
 
     def __repr__(self) -> str:
         return f"Outbox({self.store!r})"
@@ -297,8 +300,8 @@ class Outbox:
 class _Encoding:
     """Makes the entries of one `put`. A notification that many of its pushes share is encoded once."""
 
-    def __init__(self, rng: random.Random, contents: Contents, times: tuple[float, float, float | None]) -> None:
-        """`times`: now, when they are due, and when they expire."""
+    def __init__(self, rng: random.Random, contents: Contents, times: tuple[float, float, float, float | None]) -> None:
+        """`times`: those of an `Entry`: `put_at`, `due`, `since` and `expires`."""
         self._ids, self._contents = Ids(rng), contents
         self._same = (*times, rng.getrandbits(62))
         self._last: tuple[Notification | None, float | None, bool] = (None, None, True)
@@ -351,4 +354,5 @@ def as_result(stored: StoredResult) -> Result:
         tries=stored.tries,
         dead=stored.dead,
         number=stored.id,
+        lease=stored.lease,
     )

@@ -105,15 +105,15 @@ local function remember(id, till)
   call('HSET', key(id), 'state', 3)
   call('ZADD', P .. 'r', till, id)
 end
-local function finish(id, outcome, dead, due, keep, till)
+local function finish(id, outcome, dead, due, keep, till, now)
   local e = get(id, 'certificate_id', 'priority', 'digest', 'dedupe_id', 'expires', 'lost', 'state')
   if e[7] == '1' then drop('ZREM', P .. 'v', id) else leave(id, e[1], e[2], e[5], e[6]) end
   if dead then
-    call('HSET', key(id), 'dead', 1, 'outcome', outcome, 'state', keep and 2 or 4)
+    call('HSET', key(id), 'dead', 1, 'outcome', outcome, 'since', now, 'state', keep and 2 or 4)
     call('ZADD', P .. 'l', 0, e[4])
     count(e[1], 'dead:', 1)
   elseif keep then
-    call('HSET', key(id), 'outcome', outcome, 'content', '', 'state', 2)
+    call('HSET', key(id), 'outcome', outcome, 'since', now, 'content', '', 'state', 2)
   elseif e[3] == '' then
     forget(id)
   else
@@ -261,7 +261,7 @@ for _ = 1, dones do
   local id, lease, outcome, dead = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3] == '1'
   local e = get(id, 'state', 'lease')
   if e[2] == lease and (e[1] == '0' or e[1] == '1') then
-    finish(id, outcome, dead, handed, keep, till)
+    finish(id, outcome, dead, handed, keep, till, now)
   elseif not (e[2] == lease and e[1] == '2') then
     left[#left + 1] = id
   end
@@ -277,7 +277,7 @@ while at < #ARGV do
     call('ZREM', P .. 's', id)
     call('ZADD', queue(e[4], e[3]), due, id)
   elseif e[2] == lease and e[1] == '1' then
-    finish(id, outcome, false, now, keep, till)
+    finish(id, outcome, false, now, keep, till, now)
   end
   at = at + 7
 end
@@ -294,7 +294,7 @@ while ended < most do
     local e = get(id, 'lease', 'due', 'doubtful')
     local is_held = e[1] ~= '0' and tonumber(e[2]) > tonumber(now)
     if not is_held and ended < most then
-      finish(id, (e[1] ~= '0' or e[3] == '1') and ARGV[6] or ARGV[5], false, now, keep, till)
+      finish(id, (e[1] ~= '0' or e[3] == '1') and ARGV[6] or ARGV[5], false, now, keep, till, now)
       ended = ended + 1
     end
   end
@@ -302,7 +302,7 @@ while ended < most do
   if #page < most then break end
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'v', '-inf', now, 'LIMIT', 0, most)) do
-  finish(id, ARGV[7], false, now, keep, till)
+  finish(id, ARGV[7], false, now, keep, till, now)
   ended = ended + 1
 end
 flush()
@@ -319,9 +319,9 @@ return #found > 0 and cjson.encode(found) or '[]'
 """
 
 _TAKE: Final = """
-local function take(id, till)
-  local e = get(id, 'state', 'dead', 'digest', 'certificate_id')
-  if e[1] ~= '2' then return end
+local function take(id, lease, till)
+  local e = get(id, 'state', 'dead', 'digest', 'certificate_id', 'lease')
+  if e[1] ~= '2' or e[5] ~= lease then return end
   unfinish(id, e[4])
   if e[2] == '1' then
     call('HSET', key(id), 'state', 4)
@@ -333,7 +333,7 @@ local function take(id, till)
 end
 """
 _TAKE_ALL: Final = f"""{_COMMON}{_TAKE}
-for at = 2, #ARGV do take(ARGV[at], ARGV[1]) end
+for at = 2, #ARGV, 2 do take(ARGV[at], ARGV[at + 1], ARGV[1]) end
 flush()
 return 0
 """
@@ -346,8 +346,9 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'r', '-inf', now, 'LIMIT', 0, mos
   cleaned = cleaned + 1
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', now, 'LIMIT', 0, most)) do
-  if tonumber(get(id, 'put_at')[1]) < before then
-    take(id, now)
+  local e = get(id, 'since', 'lease')
+  if tonumber(e[1]) < before then
+    take(id, e[2], now)
     cleaned = cleaned + 1
   end
 end
@@ -461,7 +462,8 @@ end
 _RETRY: Final = f"""{_COMMON}{_EACH}
 local now = ARGV[1]
 return each(tonumber(ARGV[2]), function(id, e)
-  call('HSET', key(id), 'state', 0, 'dead', 0, 'lease', '0', 'due', now, 'put_at', now, 'tries', 0, 'lost', 0)
+  call('HSET', key(id), 'state', 0, 'dead', 0, 'lease', '0', 'due', now, 'put_at', now,
+    'since', now, 'tries', 0, 'lost', 0)
   join(id, e[1], e[3], now, now, e[4])
 end)
 """
@@ -531,8 +533,9 @@ class RedisStore:
         rows = await self._run(_RESULTS, now, until, most)
         return [StoredResult(*map(_read, StoredResult._fields, row)) for row in json.loads(rows)]
 
-    async def take(self, ids: Sequence[int], remember_until: float) -> None:
-        await self._run(_TAKE_ALL, remember_until, *map(_number, ids))
+    async def take(self, taken: Sequence[tuple[int, int]], remember_until: float) -> None:
+        pairs = (value for number, lease in taken for value in (_number(number), lease))
+        await self._run(_TAKE_ALL, remember_until, *pairs)
 
     async def clean(self, now: float, results_before: float, most: int) -> int:
         return int(await self._run(_CLEAN, now, results_before, most))
@@ -628,7 +631,7 @@ def _wire(value: object) -> bytes | str:
 
 
 _TEXTS: Final = frozenset({"dedupe_id", "certificate_id", "token", "user", "device"})
-_FLOATS: Final = frozenset({"put_at", "due", "expires"})
+_FLOATS: Final = frozenset({"put_at", "due", "since", "expires"})
 _BYTES: Final = frozenset({"content", "context", "outcome"})
 _OPTIONAL: Final = frozenset({"context", "user", "device", "expires"})
 

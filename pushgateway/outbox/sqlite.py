@@ -24,7 +24,7 @@ T = TypeVar("T")
 APPLICATION_ID: Final = 0x50474F42  # "PGOB"
 _TABLE: Final = (
     """CREATE TABLE pushgateway_outbox (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         dedupe_id TEXT NOT NULL UNIQUE,
         certificate_id TEXT NOT NULL,
         token TEXT NOT NULL,
@@ -35,6 +35,7 @@ _TABLE: Final = (
         device TEXT,
         put_at REAL NOT NULL,
         due REAL NOT NULL,
+        since REAL NOT NULL,
         expires REAL,
         lot INTEGER NOT NULL,
         binding INTEGER NOT NULL,

@@ -42,6 +42,8 @@ class Entry(NamedTuple):
     put_at: float
     due: float
     """Not to be leased before."""
+    since: float
+    """When it was put, or the time before which it was not to be sent: from then on tries can fail."""
     expires: float | None
     """Not to be sent from then on."""
     lot: int
@@ -72,6 +74,7 @@ class Leased(NamedTuple):
     user: str | None
     device: str | None
     put_at: float
+    since: float
     expires: float | None
     lot: int
     binding: int
@@ -149,6 +152,8 @@ class StoredResult(NamedTuple):
     """A result that nobody has taken yet."""
 
     id: int
+    lease: int
+    """The number of the lease in which the push ended. After a dead letter was sent again it has another one."""
     dedupe_id: str
     certificate_id: str
     token: str
@@ -267,11 +272,12 @@ class Store(Protocol):
     async def results(self, now: float, until: float, most: int) -> Sequence[StoredResult]:
         """Up to `most` results that nobody is handing over, oldest first; nobody else gets them before `until`."""
 
-    async def take(self, ids: Sequence[int], remember_until: float) -> None:
-        """These results were handed over. Ids that the host chose are remembered until `remember_until`."""
+    async def take(self, taken: Sequence[tuple[int, int]], remember_until: float) -> None:
+        """The results with these numbers and leases were handed over; one that has another lease by now is left. Ids
+        that the host chose are remembered until `remember_until`."""
 
     async def clean(self, now: float, results_before: float, most: int) -> int:
-        """Forget up to `most` remembered ids whose time is over, and results that were put before `results_before`.
+        """Forget up to `most` remembered ids whose time is over, and results of what ended before `results_before`.
         Returns how many."""
 
     async def withdraw(self, whose: Whose, now: float) -> Withdrawn:

@@ -36,8 +36,8 @@ T = TypeVar("T")
 
 WAITING, WITHDRAWN_UNDER_WAY, DONE, REMEMBERED, DEAD = range(5)
 """States of a row. A dead letter has `dead` = 1: its state is DONE until its result was taken, and then DEAD."""
-AT_ONCE: Final = 500
-"""Values in one statement."""
+AT_ONCE: Final = 400
+"""Values in one statement, or of two columns twice as many. SQLite takes at least 999."""
 TABLE: Final = "pushgateway_outbox"
 
 
@@ -88,8 +88,8 @@ class TableStore(ABC):
     async def results(self, now: float, until: float, most: int) -> Sequence[StoredResult]:
         return await self._run(results, now, until, most)
 
-    async def take(self, ids: Sequence[int], remember_until: float) -> None:
-        await self._run(take, ids, remember_until)
+    async def take(self, taken: Sequence[tuple[int, int]], remember_until: float) -> None:
+        await self._run(take, taken, remember_until)
 
     async def clean(self, now: float, results_before: float, most: int) -> int:
         return await self._run(clean, now, results_before, most)
@@ -221,13 +221,18 @@ def _end(connection: Executor, done: Sequence[Done], among: str, times: SettleTi
     """End the rows that are in one of these states and still have this lease. Returns how many."""
     held = f"WHERE id = :id AND lease = :lease AND {among}"
     ended = (
-        f"UPDATE {TABLE} SET state = {DONE if times.keep else DEAD}, dead = 1, due = :due, outcome = :outcome {held}"
+        f"UPDATE {TABLE} SET state = {DONE if times.keep else DEAD}, dead = 1, due = :due, since = :since,"
+        f" outcome = :outcome {held}"
     )
-    changed = connection.many(ended, [(due, one.outcome, one.id, one.lease) for one in done if one.dead])
+    changed = connection.many(ended, [(due, times.now, one.outcome, one.id, one.lease) for one in done if one.dead])
     others = [one for one in done if not one.dead]
     if times.keep:
-        ended = f"UPDATE {TABLE} SET state = {DONE}, due = :due, outcome = :outcome, content = :nothing {held}"
-        return changed + connection.many(ended, [(due, one.outcome, b"", one.id, one.lease) for one in others])
+        ended = (
+            f"UPDATE {TABLE} SET state = {DONE}, due = :due, since = :since, outcome = :outcome, content = :nothing"
+            f" {held}"
+        )
+        rows = [(due, times.now, one.outcome, b"", one.id, one.lease) for one in others]
+        return changed + connection.many(ended, rows)
     by_lease: dict[int, list[int]] = {}
     for one in others:
         by_lease.setdefault(one.lease, []).append(one.id)
@@ -271,11 +276,14 @@ def results(connection: Executor, now: float, until: float, most: int) -> Sequen
     return [one._replace(dead=bool(one.dead)) for one in found]
 
 
-def take(connection: Executor, ids: Sequence[int], remember_until: float) -> None:
+def take(connection: Executor, taken: Sequence[tuple[int, int]], remember_until: float) -> None:
     """See `Store`."""
-    for some in _chunks(ids):
-        which, values = _among("id", some)
-        these = f"WHERE {which} AND state = {DONE}"
+    for some in _chunks(taken):
+        # Leases are random numbers: no row has the number of one and the lease of another.
+        which, values = _among("id", [number for number, _ in some])
+        in_leases, leases = _among("lease", list({lease for _, lease in some}))
+        values |= leases
+        these = f"WHERE {which} AND {in_leases} AND state = {DONE}"
         connection.execute(f"DELETE FROM {TABLE} {these} AND dead = 0 AND digest IS NULL", values)
         connection.execute(f"UPDATE {TABLE} SET state = {DEAD} {these} AND dead = 1", values)
         remembered = {"until": remember_until, "nothing": b"", **values}
@@ -289,10 +297,10 @@ def clean(connection: Executor, now: float, results_before: float, most: int) ->
     for ids in _chunks(over):
         which, values = _among("id", ids)
         connection.execute(f"DELETE FROM {TABLE} WHERE {which}", values)
-    query = f"""SELECT id FROM {TABLE} WHERE state = {DONE} AND due <= :now AND put_at < :before
+    query = f"""SELECT id, lease FROM {TABLE} WHERE state = {DONE} AND due <= :now AND since < :before
         LIMIT :most {connection.lock}"""
     found = connection.execute(query, {"now": now, "before": results_before, "most": most}).fetchall()
-    unwanted = [number for (number,) in found]
+    unwanted = [(number, lease) for number, lease in found]
     take(connection, unwanted, now)
     return len(over) + len(unwanted)
 
@@ -337,9 +345,9 @@ def letters(connection: Executor, after: str, most: int) -> Sequence[StoredLette
 
 def retry(connection: Executor, dedupe_ids: Sequence[str] | None, now: float) -> int:
     """See `Store`."""
-    change = f"""UPDATE {TABLE} SET state = {WAITING}, dead = 0, lease = 0, due = :due, put_at = :put_at, tries = 0,
-        lost = 0 WHERE dead = 1"""
-    return _each(connection, change, {"due": now, "put_at": now}, dedupe_ids)
+    change = f"""UPDATE {TABLE} SET state = {WAITING}, dead = 0, lease = 0, due = :now, put_at = :now, since = :now,
+        tries = 0, lost = 0 WHERE dead = 1"""
+    return _each(connection, change, {"now": now}, dedupe_ids)
 
 
 def drop(connection: Executor, dedupe_ids: Sequence[str] | None) -> int:

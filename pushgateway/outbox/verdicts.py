@@ -100,7 +100,7 @@ def judge(  # noqa: PLR0911 - one return for each ending
     due = now + delay(pause, entry.tries, outcome.retry_after, jitter)
     if entry.expires is not None and due >= entry.expires:
         return Verdict(whole)
-    if entry.expires is None and due >= entry.put_at + rules.give_up_after:
+    if entry.expires is None and due >= entry.since + rules.give_up_after:
         return Verdict(whole, dead=True)
     return Verdict(whole, due=due, tries=entry.tries + 1, doubtful=doubtful)
 

@@ -83,7 +83,8 @@ class Worker:
         repeats always gets it again under the same id. `timeout`: seconds for one try. `lease`: seconds after which
         another worker takes over what this one has not settled. `at_once`: pushes of one certificate in the gateway at
         a time, about. `newest_first`: after a long outage the newest pushes are sent before the old ones.
-        `give_up_after`: seconds since `put` after which a push without `expires` becomes a dead letter. `most_lost`:
+        `give_up_after`: seconds since `put` (or its `not_before`) after which a push without `expires` becomes a dead
+        letter. `most_lost`:
         leases in a row that may end without an outcome before a push becomes a dead letter, because it may be what
         kills workers. `poll`: seconds between two looks at the store when there is nothing to do. `observer`: called
         with `OutboxChanged`; it may be the gateway's.
@@ -509,4 +510,5 @@ def _result(entry: Leased, verdict: Verdict) -> Result:
         tries=entry.tries,
         dead=verdict.dead,
         number=entry.id,
+        lease=entry.lease,
     )

@@ -81,7 +81,7 @@ def leased(push: Push) -> Leased:
     address = (push.dedupe_id, push.push_token.certificate_id, push.push_token.token, push.priority.value)
     owner = attrs.astuple(push.owner) if push.owner else (None, None, 0, 0)
     content = (encode_push(push), encode_context(push.context))
-    return Leased(1, 1, *address, *content, *owner[:2], 0.0, None, 1, *owner[2:], 0, 0, False, 0)
+    return Leased(1, 1, *address, *content, *owner[:2], 0.0, 0.0, None, 1, *owner[2:], 0, 0, False, 0)
 
 
 def read(push: Push, timeout: float = 60.0) -> Push:

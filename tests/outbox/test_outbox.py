@@ -65,13 +65,13 @@ def test_ids_are_returned_in_order(tmp_path: Path) -> None:
 
 
 def test_not_before_and_expires(tmp_path: Path) -> None:
-    """A push is due at `not_before`, not a moment earlier, and carries its end."""
+    """A push is due at `not_before`, not a moment earlier, and carries its end. From then on it can be given up."""
 
     async def scene(outbox: Outbox) -> list[Any]:
         await outbox.put([push("a")], not_before=at(10), expires=at(20))
-        return [[one.expires for one in await leased(outbox, now)] for now in (NOW + 9.5, NOW + 10)]
+        return [[(one.since, one.expires) for one in await leased(outbox, now)] for now in (NOW + 9.5, NOW + 10)]
 
-    assert run(tmp_path, scene) == [[], [NOW + 20]]
+    assert run(tmp_path, scene) == [[], [(NOW + 10, NOW + 20)]]
 
 
 @pytest.mark.parametrize(

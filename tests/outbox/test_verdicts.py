@@ -30,7 +30,7 @@ NOW = 2000.0
 
 def leased(**more: object) -> Leased:
     """An entry that was put at 1,900 and never tried."""
-    put = entry("a", put_at=1900.0)._asdict()
+    put = entry("a", put_at=1900.0, since=1900.0)._asdict()
     del put["due"], put["digest"]
     return Leased(**{**put, "id": 1, "lease": 1, "tries": 0, "lost": 0, "doubtful": False, "attempts": 0, **more})
 
@@ -133,10 +133,11 @@ def test_no_try_begins_after_the_end(expires: float, again: bool) -> None:
     assert verdict.outcome.reason is Reason.UNAVAILABLE
 
 
-@pytest.mark.parametrize(("put_at", "dead"), [(1005.0, True), (1005.1, False)])
-def test_after_too_long_it_is_a_dead_letter(put_at: float, dead: bool) -> None:
-    """A push without an end of its own becomes a dead letter if its next try would be too late."""
-    verdict = judged(ended(Reason.UNAVAILABLE), leased(put_at=put_at))
+@pytest.mark.parametrize(("since", "dead"), [(1005.0, True), (1005.1, False)])
+def test_after_too_long_it_is_a_dead_letter(since: float, dead: bool) -> None:
+    """A push without an end of its own becomes a dead letter if its next try would be too late. The time before which
+    it was not to be sent does not count."""
+    verdict = judged(ended(Reason.UNAVAILABLE), leased(put_at=0.0, since=since))
 
     assert verdict.dead is dead
     assert (verdict.due is None) is dead

@@ -91,6 +91,7 @@ def entry(dedupe_id: str, **more: Any) -> Entry:
         "device": None,
         "put_at": 1000.0,
         "due": 1000.0,
+        "since": 1000.0,
         "expires": None,
         "lot": 7,
         "binding": 0,

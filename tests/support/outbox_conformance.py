@@ -17,7 +17,19 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Status
 from pushgateway.outbox.content import encode_outcome
-from pushgateway.outbox.store import Ask, Done, Entry, IdsTaken, Later, Leased, SettleTimes, Store, Whose, Withdrawn
+from pushgateway.outbox.store import (
+    Ask,
+    Done,
+    Entry,
+    IdsTaken,
+    Later,
+    Leased,
+    SettleTimes,
+    Store,
+    StoredResult,
+    Whose,
+    Withdrawn,
+)
 from pushgateway.outbox.verdicts import EXPIRED, EXPIRED_IN_DOUBT, WITHDRAWN
 
 T = TypeVar("T")
@@ -51,6 +63,11 @@ def later(leased: Sequence[Leased], due: float, **more: Any) -> list[Later]:
 def ids(found: Sequence[Any]) -> list[str]:
     """Their dedupe ids in the order given."""
     return [one.dedupe_id for one in found]
+
+
+def pairs(results: Sequence[StoredResult]) -> list[tuple[int, int]]:
+    """What `take` needs of them."""
+    return [(one.id, one.lease) for one in results]
 
 
 class StoreTests:
@@ -139,7 +156,7 @@ class StoreTests:
             await store.settle(done(leased), [], times())
             await store.put([again])
             results = await store.results(NOW, NOW + 60, 10)
-            await store.take([one.id for one in results], NOW + 50)
+            await store.take(pairs(results), NOW + 50)
             await store.put([again, entry("new", digest=b"1")])
             return [ids(leased), ids(results), ids(await store.lease(ask(2, NOW + 1000)))]
 
@@ -153,7 +170,7 @@ class StoreTests:
         async def scene(store: Store) -> tuple[list[int], list[str]]:
             await store.put([entry("mine", digest=b"1"), entry("made")])
             await store.settle(done(await store.lease(ask(1))), [], times(keep=keep))
-            await store.take([one.id for one in await store.results(NOW, NOW + 60, 10)], NOW + 50)
+            await store.take(pairs(await store.results(NOW, NOW + 60, 10)), NOW + 50)
             cleaned = [await store.clean(NOW + 49.9, 0.0, 10)]
             with pytest.raises(IdsTaken):
                 await store.put([entry("mine", digest=b"2")])
@@ -313,13 +330,13 @@ class StoreTests:
             leased = await store.lease(ask(1))
             await store.settle(done(leased), [], times(handed_over_until=NOW + 60))
             found = [await store.results(now, NOW + 120, 10) for now in (NOW + 59.5, NOW + 60, NOW + 119.5, NOW + 120)]
-            await store.take([one.id for one in found[1]], NOW)
+            await store.take(pairs(found[1]), NOW)
             return leased[0].id, found, await store.results(NOW + 500, NOW + 600, 10), await store.counts(NOW)
 
         number, found, after, counts = self.run(make, scene)
 
         assert [len(one) for one in found] == [0, 1, 0, 1]
-        assert found[1][0] == (number, "a", "1", "token-a", b"5", "ann", "phone-1", 7, 2, 1000.0, 0, False, OK)
+        assert found[1][0] == (number, 1, "a", "1", "token-a", b"5", "ann", "phone-1", 7, 2, 1000.0, 0, False, OK)
         assert type(found[1][0].dead) is bool
         assert after == []
         assert list(counts) == []
@@ -442,7 +459,7 @@ class StoreTests:
             leased = await store.lease(ask(1))
             await store.settle(done(leased, dead=True), [], times())
             results = await store.results(NOW, NOW, 10)
-            await store.take([one.id for one in results], NOW)
+            await store.take(pairs(results), NOW)
             pages = [ids(await store.letters(after, 3)) for after in ("", "c", "d")]
             numbers = [
                 await store.retry(["a", "missing"], NOW + 5),
@@ -463,17 +480,51 @@ class StoreTests:
         ]
 
     def test_what_nobody_takes_is_dropped_in_the_end(self, make: Make) -> None:
-        """Results that were put too long ago are removed, others stay; a dead letter stays, without its result."""
+        """Results of what ended too long ago are removed, others stay, whenever they were put; a dead letter stays,
+        without its result."""
 
         async def scene(store: Store) -> Any:
-            await store.put([entry("old", put_at=500.0), entry("dead", put_at=500.0), entry("new", put_at=501.0)])
+            await store.put([entry("old"), entry("dead"), entry("new")])
             leased = await store.lease(ask(1))
             over = [Done(one.id, one.lease, OK, one.dedupe_id == "dead") for one in leased]
-            await store.settle(over, [], times())
-            cleaned = [await store.clean(NOW, 501.0, 10) for _ in range(2)]
-            return cleaned, ids(await store.results(NOW, NOW, 10)), ids(await store.letters("", 10))
+            await store.settle(over[:2], [], times())
+            await store.settle(over[2:], [], times(NOW + 1))
+            cleaned = [await store.clean(NOW + 1, NOW + 1, 10) for _ in range(2)]
+            return cleaned, ids(await store.results(NOW + 1, NOW + 1, 10)), ids(await store.letters("", 10))
 
         assert self.run(make, scene) == ([2, 0], ["new"], ["dead"])
+
+    def test_a_later_result_is_not_taken_with_an_older_one(self, make: Make) -> None:
+        """A dead letter that was sent again has a result of its own: who takes the older one leaves it there."""
+
+        async def scene(store: Store) -> Any:
+            await store.put([entry("a")])
+            await store.settle(done(await store.lease(ask(1)), dead=True), [], times())
+            older = await store.results(NOW, NOW, 10)
+            await store.retry(None, NOW)
+            await store.settle(done(await store.lease(ask(2))), [], times())
+            await store.take(pairs(older), NOW)
+            newer = await store.results(NOW, NOW, 10)
+            await store.take(pairs(newer), NOW)
+            return [one.dead for one in (*older, *newer)], await store.results(NOW, NOW, 10)
+
+        assert self.run(make, scene) == ([True, False], [])
+
+    def test_a_number_is_never_used_again(self, make: Make) -> None:
+        """A result that is taken late cannot be mistaken for that of a later push."""
+
+        async def scene(store: Store) -> Any:
+            numbers = []
+            for name in "ab":
+                await store.put([entry(name)])
+                leased = await store.lease(ask(1))
+                await store.settle(done(leased), [], times(keep=False))
+                numbers += [one.id for one in leased]
+            return numbers
+
+        first, second = self.run(make, scene)
+
+        assert first != second
 
     def test_counts(self, make: Make) -> None:
         """Each entry is counted in the state that it is in, by certificate."""
@@ -506,7 +557,7 @@ class StoreTests:
             leased = await store.lease(ask(1, most=1100))
             await store.settle(done(leased), [], times())
             results = await store.results(NOW, NOW, 2000)
-            await store.take([one.id for one in results], NOW + 50)
+            await store.take(pairs(results), NOW + 50)
             return len(error.value.dedupe_ids), len(leased), len(results), await store.clean(NOW + 50, 0.0, 5000)
 
         assert self.run(make, scene) == (1100, 1100, 1100, 1100)

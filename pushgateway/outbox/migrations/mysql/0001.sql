@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS pushgateway_outbox (
     device VARCHAR(255),
     put_at DOUBLE NOT NULL,
     due DOUBLE NOT NULL,
+    since DOUBLE NOT NULL,
     expires DOUBLE,
     lot BIGINT NOT NULL,
     binding BIGINT NOT NULL,

@@ -10,6 +10,7 @@ CREATE TABLE pushgateway_outbox (
     device TEXT,
     put_at DOUBLE PRECISION NOT NULL,
     due DOUBLE PRECISION NOT NULL,
+    since DOUBLE PRECISION NOT NULL,
     expires DOUBLE PRECISION,
     lot BIGINT NOT NULL,
     binding BIGINT NOT NULL,
