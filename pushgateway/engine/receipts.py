@@ -126,7 +126,11 @@ class ReceiptVerifier:
         """What is new in a request of the vendor's, to all processes; to be settled within `CLAIMED` seconds."""
         found = self._verified(certificate_id, headers, body)
         if self.sharing is not None and found.receipts:
-            found = await self._claimed(self.sharing, found)
+            try:
+                found = await self._claimed(self.sharing, found)
+            except BaseException:  # cancelled: nobody has them, so they are new when they come again
+                self.forget(found.receipts)
+                raise
         self._announce(certificate_id, found)
         return found
 

@@ -217,7 +217,7 @@ class MemoryState:
 
     def _claim(self, mark: str, owner: str, hold: float) -> Claim:
         now, found = self._clock(), self._receipts.get(mark)
-        if found is not None and found.ends > now:
+        if found is not None and found.ends > now and found.owner != owner:
             return Claim.BUSY if found.owner else Claim.KNOWN
         self._remember(mark, _Receipt(owner, now + hold))
         return Claim.NEW

@@ -120,7 +120,8 @@ class Claim(enum.Enum):
     """Whose a receipt is."""
 
     NEW = "new"
-    """Nobody has had it: it belongs to the caller until it is settled or the hold ends."""
+    """Nobody else has had it: it belongs to the caller until it is settled or the hold ends. Also if the caller had it
+    already and asks again: it comes anew, because the answer to the first call was lost, or what was done with it."""
     BUSY = "busy"
     """Another process has it and has not said yet whether it could keep it."""
     KNOWN = "known"

@@ -147,10 +147,12 @@ end
 _CLAIM: Final = """
 local claims = {}
 for i, key in ipairs(KEYS) do
-  if redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then
+  local owner = redis.call('GET', key)
+  if not owner or owner == ARGV[1] then
+    redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
     claims[i] = 'new'
   else
-    claims[i] = redis.call('GET', key) == '' and 'known' or 'busy'
+    claims[i] = owner == '' and 'known' or 'busy'
   end
 end
 return claims

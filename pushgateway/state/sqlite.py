@@ -333,7 +333,7 @@ def _holder(connection: sqlite3.Connection, mark: str, now: float) -> str | None
 
 def _claim(connection: sqlite3.Connection, mark: str, owner: str, now: float, hold: float) -> Claim:
     holder = _holder(connection, mark, now)
-    if holder is not None:
+    if holder is not None and holder != owner:
         return Claim.BUSY if holder else Claim.KNOWN
     connection.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?)", (mark, owner, now, now + hold))
     return Claim.NEW

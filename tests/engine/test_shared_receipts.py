@@ -141,6 +141,44 @@ def test_a_receipt_of_a_killed_process_is_not_lost() -> None:
     assert kept == ["a"]
 
 
+def test_a_receipt_is_not_lost_with_a_request_that_was_cancelled() -> None:
+    """A request is cancelled while the store is asked: the store has done its part, but nobody has the receipt. When it
+    is posted again, to the same process, it is stored."""
+
+    async def program(them: Processes, state: UnsteadyState) -> int:
+        state.slow_answers = 0.2
+        cancelled = asyncio.ensure_future(them.post(0, "a"))
+        await asyncio.sleep(0.1)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        return await them.post(0, "a")
+
+    status, kept, _ = shared_run(1, program)
+
+    assert status == 200
+    assert kept == ["a"]
+
+
+def test_a_receipt_is_not_lost_with_the_store() -> None:
+    """The handler fails, and so does the call to the store that says so. The vendor posts the receipt again to the same
+    process, which takes it at once."""
+
+    async def program(them: Processes, state: UnsteadyState) -> list[int]:
+        them.failures, them.takes = 1, 0.2
+        first = asyncio.ensure_future(them.post(0, "a"))
+        await asyncio.sleep(0.1)
+        state.failure = ConnectionError()
+        await first
+        state.failure = None
+        await asyncio.sleep(10)
+        return [first.result(), await them.post(0, "a")]
+
+    statuses, kept, _ = shared_run(1, program)
+
+    assert statuses == [503, 200]
+    assert kept == ["a"]
+
+
 def test_new_ones_are_stored_beside_those_of_others() -> None:
     """A request has a receipt that another process is storing and a new one: the new one is stored, and the request is
     wanted again for the other one."""

@@ -49,6 +49,7 @@ class UnsteadyState:
         self.inner = inner
         self.failure: Exception | None = None
         self.delay = 0.001
+        self.slow_answers = 0.0  # seconds between the work and the answer
         self.calls = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -57,7 +58,10 @@ class UnsteadyState:
             await asyncio.sleep(self.delay)
             if self.failure is not None:
                 raise self.failure
-            return await getattr(self.inner, name)(*values, **named)
+            answer = await getattr(self.inner, name)(*values, **named)
+            if self.slow_answers:
+                await asyncio.sleep(self.slow_answers)
+            return answer
 
         return call
 

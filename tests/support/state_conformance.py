@@ -257,6 +257,20 @@ async def test_a_receipt_belongs_to_one_process_until_it_is_kept(store: Store) -
     assert list(await store.state.claim_receipts(["r1"], "c", hold=store.unit)) == [Claim.NEW]
 
 
+async def test_a_process_may_take_again_what_it_has(store: Store) -> None:
+    """The answer to its first call was lost, or what it did with the receipt: it is new to the same process, which has it
+    for another hold, and to no other one. What was kept is known to its own process too."""
+    await store.state.claim_receipts(["r"], "a", hold=3 * store.unit)
+    await store.wait(2)
+    again = await store.state.claim_receipts(["r"], "a", hold=3 * store.unit)
+    await store.wait(2)
+    other = await store.state.claim_receipts(["r"], "b", hold=3 * store.unit)
+    await store.state.settle_receipts(["r"], "a", seconds=9 * store.unit)
+
+    assert (list(again), list(other)) == ([Claim.NEW], [Claim.BUSY])
+    assert list(await store.state.claim_receipts(["r"], "a", hold=store.unit)) == [Claim.KNOWN]
+
+
 async def test_a_receipt_that_could_not_be_kept_is_new_again(store: Store) -> None:
     """Its process says so, or was killed: another process gets it. What it says later about another one's receipt does
     not count."""
