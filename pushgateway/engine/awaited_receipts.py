@@ -71,11 +71,19 @@ def _name(push_token: PushToken, one_id: str) -> str:
 class AwaitedReceipts:
     """What one gateway exchanges with other processes about receipts that one of them waits for."""
 
-    def __init__(self, guard: GuardedState, owner: str, begin: Callable[[Coroutine[Any, Any, None]], object]) -> None:
-        """`owner`: what the other processes call this one. `begin`: runs a call to the store in a task."""
+    def __init__(
+        self,
+        guard: GuardedState,
+        owner: str,
+        *,
+        begin: Callable[[Coroutine[Any, Any, None]], object],
+        call: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        """`owner`: what the other processes call this one. `begin`: runs something in a task; `call`: the same for one
+        call to the store, which has its end before the gateway is closed."""
         self._guard = guard
         self._owner = owner
-        self._begin = begin
+        self._begin, self._call = begin, call
         self._loop = asyncio.get_running_loop()
         self._own: dict[str, list[tuple[PushToken, Take]]] = {}  # by name: who waits here
         self._fresh: list[str] = []  # names that were not announced yet
@@ -180,7 +188,7 @@ class AwaitedReceipts:
         """Post receipts, as far as they are here. `wanted`: pairs of a receipt's name and the process to post it to."""
         posts = [(owner, _text(name, self._by_name[name])) for name, owner in wanted if name in self._by_name]
         for part in _parts(posts):
-            self._begin(self._send(part))
+            self._call(self._send(part))
 
     async def _send(self, posts: Sequence[tuple[str, str]]) -> None:
         await self._guard.ask(lambda state: state.post_receipts(posts, seconds=POSTED))

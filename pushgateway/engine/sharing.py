@@ -31,7 +31,7 @@ from pushgateway.engine.hiding import secrets_of
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter
 from pushgateway.state.guard import GuardedState
-from pushgateway.state.protocol import Exchanged, Portion, Wish
+from pushgateway.state.protocol import Exchanged, Portion, SharedState, Wish
 from pushgateway.vendor import Vendor
 
 PERIOD = 0.25
@@ -51,7 +51,10 @@ wait."""
 AT_ONCE = 250
 """Endpoints in one call: a store does one call after the other, and nobody should wait for a long one."""
 LEAST = 0.01
-"""The share of a rate that a process may send in any case: one push, which asks for more."""
+"""The share of a rate that a process may send in any case, but no more than an equal share: one push, which asks for
+more."""
+SLACK = 1.0
+"""Seconds by which the store's end of a closed quota may be earlier than the one that is known here."""
 
 
 class SharedEndpoint(Protocol):
@@ -170,10 +173,12 @@ class EndpointShare:
         """Of one of its quotas, the same in all processes."""
         return f"{self.key}/{_part(quota_name)}"
 
-    def publish_closed(self) -> None:
-        """Say again what is closed: the store may have lost it."""
-        for quota_name, seconds in self._gate.closed_quotas(asyncio.get_running_loop().time()):
-            self.closed(quota_name, seconds)
+    def publish_closed(self, known: Mapping[str, float], now: float) -> None:
+        """Publish again what is closed here and not, or not for so long, in the store: it may have lost it, or it did
+        not answer. `known`: what it knows, by the keys of the quotas."""
+        for quota_name, seconds in self._gate.closed_quotas(now):
+            if seconds > known.get(self.quota_key(quota_name), 0.0) + SLACK:
+                self.closed(quota_name, seconds)
 
     def apply_quota(self, quota_name: str, seconds: float) -> None:
         """Another process says that a quota is closed for so long, or somebody that it is open (0)."""
@@ -211,7 +216,8 @@ class EndpointShare:
             fair = share.fair(rate)
             lacks = lacks or portion.granted < 0.95 * fair
             exceeds = exceeds or portion.granted > 1.05 * fair
-            rate.share(now, max(portion.granted, LEAST * rate.most))
+            least = min(LEAST, 1 / (len(share.others) + 1))
+            rate.share(now, max(portion.granted, least * rate.most))
         return lacks, exceeds
 
     def settle(self, now: float, processes: int, *, is_gone: bool) -> None:
@@ -254,8 +260,9 @@ class Sharing:
         self._hurry = asyncio.Event()
         self._asked_at = -math.inf
         self._running: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()  # single calls to the store that report something
         self._loop = asyncio.get_running_loop()
-        self.awaited = AwaitedReceipts(guard, self.owner, self._begin)
+        self.awaited = AwaitedReceipts(guard, self.owner, begin=self._begin, call=self._call)
         """Receipts for which this or another process waits."""
         self._begin(self._run())
 
@@ -293,10 +300,15 @@ class Sharing:
 
     def publish(self, key: str, seconds: float) -> None:
         """Report to the other processes that a quota is closed for so long."""
-        self._begin(self._publish(key, seconds))
+        self._call(self._publish(key, seconds))
 
     async def _publish(self, key: str, seconds: float) -> None:
-        await self.guard.ask(lambda state: state.close_quota(key, seconds))
+        async def close(state: SharedState) -> bool:
+            await state.close_quota(key, seconds)
+            return True
+
+        if not await self.guard.ask(close):
+            self._version = -1  # the next answer is compared with what is closed here
 
     # Exchanges
 
@@ -347,7 +359,7 @@ class Sharing:
             self._lose(now)
             return False, False
         self._held -= {wish.key for wish in flat if not wish.demand > 0}
-        self._find(answer, now)
+        self._find(answer, now, known)
         portions = iter(answer.portions)
         lacks = exceeds = False
         for share, its in zip(asking, wishes, strict=True):
@@ -367,19 +379,19 @@ class Sharing:
             for share in self._shares.values():
                 share.settle(now, self._processes, is_gone=True)
 
-    def _find(self, answer: Exchanged, now: float) -> None:
-        """The store has answered: take what is new."""
+    def _find(self, answer: Exchanged, now: float, known: int) -> None:
+        """The store has answered: take what is new. `known`: the version of the closed quotas in the question."""
         is_back, self._was_gone = self._was_gone, False
         if answer.processes != self._processes or is_back:
             self._processes = answer.processes
             for share in self._shares.values():
                 share.settle(now, self._processes, is_gone=False)
-        if is_back:
-            for share in self._shares.values():
-                share.publish_closed()
         if answer.closed is not None:
             self._take_closed(answer.closed, now)
-        self._version = answer.version
+            for share in self._shares.values():
+                share.publish_closed(answer.closed, now)
+        if self._version == known:  # nothing has failed meanwhile
+            self._version = answer.version
         self.awaited.exchanged(answer.awaited, answer.posted)
 
     def _take_closed(self, closed: Mapping[str, float], now: float) -> None:
@@ -395,17 +407,25 @@ class Sharing:
     # The end
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        _run_in(self._running, self._loop.create_task(work))
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        _run_in(self._calls, self._loop.create_task(work))
 
     async def aclose(self) -> None:
-        """Give back what this process has. The store itself is closed by who made it."""
+        """Give back what this process has, after its last reports to the others. The store itself is closed by who made
+        it."""
         for task in list(self._running):
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*self._running, *self._calls, return_exceptions=True)  # a call ends in time by itself
         rates = list(self._held)
         await self.guard.ask(lambda state: state.leave(self.owner, rates))
 
     def __repr__(self) -> str:
         return f"Sharing({self.guard.state.name!r})"
+
+
+def _run_in(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
+    """Keep a task until it has ended."""
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

@@ -97,14 +97,16 @@ elseif before > ends then
   ends = before
 end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', ends))
-redis.call('INCR', KEYS[2])
+local version = tonumber(redis.call('GET', KEYS[2]) or '0')
+redis.call('INCRBY', KEYS[2], string.format('%.0f', math.max(1, now - version)))
 for _, key in ipairs(KEYS) do
   if redis.call('PTTL', key) < ARGV[2] + 86400000 then
     redis.call('PEXPIRE', key, ARGV[2] + 86400000)
   end
 end
 """
-"""KEYS: closed quotas, their version. ARGV: key, milliseconds, 1 if it is opened."""
+"""KEYS: closed quotas, their version. ARGV: key, milliseconds, 1 if it is opened. The version is the time, so that a
+server that has lost it does not count up to one again that a process knows."""
 
 _BEGIN_LOGIN: Final = """
 local token = redis.call('GET', KEYS[1])

@@ -8,18 +8,32 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import attrs
 import pytest
 from shared_gateways import TimedServer, UnsteadyState, closed, now, processes, pushed, unsteady
 from toy_vendor import Toy, certificate, gateway, note
 
-from pushgateway import Audience, Certificate, Gateway, Notification, Outcome, PushToken, Reason, RetryPolicy, Status
+from pushgateway import (
+    Audience,
+    Certificate,
+    Gateway,
+    Notification,
+    Outcome,
+    PushToken,
+    Reason,
+    Receipt,
+    ReceiptKind,
+    RetryPolicy,
+    Status,
+)
 from pushgateway.engine.flow_control.portions import fair_portion
 from pushgateway.observe.events import Event, QuotaLatched, QuotaReleased, SharedStateChanged
-from pushgateway.state import Contents, MemoryState
+from pushgateway.state import Contents, MemoryState, Wish
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict
 
 RATE = 200.0
+RECEIPT = Receipt(push_token=PushToken(1, "a"), kind=ReceiptKind.ARRIVED, event="")
 
 
 @pytest.mark.parametrize(
@@ -300,6 +314,104 @@ def test_a_store_that_lost_everything_learns_closed_quotas_again() -> None:
     found, _ = shared_run(1, program)
 
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_closed_quota_that_could_not_be_published_is_published_later(beside: bool) -> None:
+    """The one call that publishes it fails, and the store answers again before the next exchange: another call has
+    found that out, or the exchange itself. The other process knows the quota all the same, within two seconds."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[Any]:
+        for gate in gateways:
+            await gate.send(PushToken(1, "a"), note())
+        sharing = gateways[0]._sharing
+        assert sharing is not None
+        asked_at = sharing._asked_at
+        while sharing._asked_at == asked_at:  # noqa: ASYNC110 - nothing reports it
+            await asyncio.sleep(0.01)
+        server.codes["used-up"] = "7"
+        state.failing = "close_quota"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(0.01)
+        state.failing, gone = "", sharing.guard.is_gone
+        if beside:
+            await asyncio.sleep(sharing.guard.seconds_to_probe())
+            await gateways[0].settle_receipts([RECEIPT], taken=True)
+        await asyncio.sleep(2)
+        return [gone, (await gateways[1].send(PushToken(1, "b"), note())).reason]
+
+    found, _ = shared_run(2, program, certificate())
+
+    assert found == [True, Reason.QUOTA_EXCEEDED]
+
+
+def test_a_store_that_lost_everything_without_a_failed_call_learns_closed_quotas_again() -> None:
+    """It was restarted empty between two calls, so that nobody saw it: a process that begins learns what is closed."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[str]:
+        await gateways[0].send(PushToken(1, "a"), note())
+        server.codes["used-up"] = "7"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(1)
+        state.inner = MemoryState(asyncio.get_running_loop().time)
+        await asyncio.sleep(1)
+        return list((await state.inner.contents()).closed)
+
+    found, _ = shared_run(1, program)
+
+    assert len(found) == 1
+
+
+def test_what_is_closed_is_published_once() -> None:
+    """Whatever else changes in the store: what it knows is not published again, and not by the other processes."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> int:
+        for gate in gateways:
+            await gate.send(PushToken(1, "a"), note())
+        server.codes["used-up"] = "7"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await asyncio.sleep(1)
+        for number in range(5):
+            await state.inner.close_quota(f"another/{number}", 100.0)
+            await asyncio.sleep(1)
+        return state.names.count("close_quota")
+
+    found, _ = shared_run(3, program)
+
+    assert found == 1
+
+
+def test_a_quota_that_was_used_up_just_before_the_end_is_known_to_the_others() -> None:
+    """A process learns it and is closed at once, as a command does: the store knows it."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> list[str]:
+        server.codes["used-up"] = "7"
+        await gateways[0].send(PushToken(1, "used-up"), note())
+        await gateways[0].aclose()
+        return list((await state.inner.contents()).closed)
+
+    found, _ = shared_run(1, program)
+
+    assert len(found) == 1
+
+
+def test_very_many_processes_do_not_exceed_the_rate() -> None:
+    """Of 250 processes each may send 0.4 % of the rate. The hundredth that a process may send in any case is no more
+    than that, so that all together stay at the rate."""
+    high = 20_000.0
+
+    async def program(gateways: list[Gateway], server: TimedServer, state: UnsteadyState) -> None:
+        pushed(gateways[0], 20_000, title="one", timeout=1000.0)
+        for _ in range(100):
+            held = (await state.inner.contents()).portions
+            others = [Wish(key, high, 1000.0, high / 250) for key in held if key.endswith("/pushes")]
+            for number in range(249):
+                await state.inner.exchange(f"p{number}", others, hold=2.0, known=0)
+            await asyncio.sleep(0.2)
+
+    _, server = shared_run(1, program, attrs.evolve(LIMITED, pushes_per_second=high))
+
+    assert server.rate(14, 20) == pytest.approx(high / 250, rel=0.05)
 
 
 def test_a_reload_keeps_what_is_shared() -> None:

@@ -50,14 +50,22 @@ class UnsteadyState:
         self.failure: Exception | None = None
         self.delay = 0.001
         self.slow_answers = 0.0  # seconds between the work and the answer
-        self.calls = 0
+        self.names: list[str] = []  # of the calls that reached it
+        self.failing = ""  # the method that fails
+
+    @property
+    def calls(self) -> int:
+        """How many calls reached it."""
+        return len(self.names)
 
     def __getattr__(self, name: str) -> Any:
         async def call(*values: Any, **named: Any) -> Any:
-            self.calls += 1
+            self.names.append(name)
             await asyncio.sleep(self.delay)
             if self.failure is not None:
                 raise self.failure
+            if name == self.failing:
+                raise ConnectionError
             answer = await getattr(self.inner, name)(*values, **named)
             if self.slow_answers:
                 await asyncio.sleep(self.slow_answers)

@@ -258,8 +258,8 @@ async def test_a_receipt_belongs_to_one_process_until_it_is_kept(store: Store) -
 
 
 async def test_a_process_may_take_again_what_it_has(store: Store) -> None:
-    """The answer to its first call was lost, or what it did with the receipt: it is new to the same process, which has it
-    for another hold, and to no other one. What was kept is known to its own process too."""
+    """The answer to its first call was lost, or what it did with the receipt: it is new to the same process, which has
+    it for another hold, and to no other one. What was kept is known to its own process too."""
     await store.state.claim_receipts(["r"], "a", hold=3 * store.unit)
     await store.wait(2)
     again = await store.state.claim_receipts(["r"], "a", hold=3 * store.unit)
