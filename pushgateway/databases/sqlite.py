@@ -21,7 +21,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 import attrs
 
-from pushgateway.model.checks import check_count, check_seconds
+from pushgateway.model.checks import check_seconds
 from pushgateway.model.errors import FieldError, LoopError, StoreError, StoreFull
 from pushgateway.model.secret import safe_repr, where
 
@@ -91,13 +91,11 @@ class Database:
         migrations: Sequence[Migration],
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
         busy_timeout: float = 5.0,
-        max_bytes: int | None = None,
     ) -> None:
         """`application_id`: a number that marks the file, so that no other part of a program writes its tables into it.
         `migrations`: all of them, oldest first; the file knows how many it has had. Each is applied in one transaction.
         `synchronous`: FULL: what was committed survives a power cut. NORMAL: only a crash of the process; the file
-        stays intact in any case. `busy_timeout`: seconds to wait for another process that is writing. `max_bytes`: a
-        work that would let the file (without its log) grow beyond it raises `StoreFull`.
+        stays intact in any case. `busy_timeout`: seconds to wait for another process that is writing.
 
         A new file can be read and written by its owner only (mode 0600), and an existing one is changed to that.
         Raises `FieldError`; what is wrong with the file is raised by the first work or `open()`.
@@ -105,11 +103,9 @@ class Database:
         check_seconds("Database.busy_timeout", busy_timeout, optional=False)
         if synchronous not in ("FULL", "NORMAL"):
             raise FieldError("Database.synchronous", "must be FULL or NORMAL")
-        if max_bytes is not None:
-            check_count("Database.max_bytes", max_bytes)
         self.path = Path(path)
         self._application_id, self._migrations = application_id, migrations
-        self._synchronous, self._busy_timeout, self._max_bytes = synchronous, busy_timeout, max_bytes
+        self._synchronous, self._busy_timeout = synchronous, busy_timeout
         self._queue: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
@@ -217,9 +213,6 @@ class Database:
             self._enter_wal(connection)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-            if self._max_bytes is not None:
-                (page,) = connection.execute("PRAGMA page_size").fetchone()
-                connection.execute(f"PRAGMA max_page_count = {max(self._max_bytes // page, 1)}")
             self._migrate(connection)
         except BaseException:
             _close(connection)

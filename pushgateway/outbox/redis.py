@@ -135,6 +135,13 @@ local function revive(id, dedupe_id, c, state)
 end
 """
 
+_FREEING: Final = f"""{_COMMON}
+call('DEL', P .. 'none')
+"""
+"""The same for scripts that workers need when the memory is full: a script is refused at its first command that may
+need memory, unless it has written before, and DEL needs none. Otherwise nothing could be sent, and the memory stayed
+full."""
+
 
 def _names(kind: type[tuple[Any, ...]]) -> str:
     """The fields of an entry, as arguments in Lua."""
@@ -182,7 +189,7 @@ end
 return {{}}
 """
 
-_LEASE: Final = f"""{_COMMON}
+_LEASE: Final = f"""{_FREEING}
 local lease, now, until_, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local newest, take_over, suspect, held = ARGV[5] == '1', ARGV[6] == '1', ARGV[7] == '1', cjson.decode(ARGV[8])
 local found, added = {{}}, {{}}
@@ -254,7 +261,7 @@ end
 return answer()
 """
 
-_SETTLE: Final = f"""{_COMMON}
+_SETTLE: Final = f"""{_FREEING}
 local now, keep, handed, till = ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4]
 local dones, at, left = tonumber(ARGV[5]), 6, {{}}
 for _ = 1, dones do
@@ -285,7 +292,7 @@ flush()
 return left
 """
 
-_EXPIRE: Final = f"""{_COMMON}
+_EXPIRE: Final = f"""{_FREEING}
 local now, keep, till, most = ARGV[1], ARGV[2] == '1', ARGV[3], tonumber(ARGV[4])
 local ended, skip = 0, 0
 while ended < most do
@@ -309,7 +316,7 @@ flush()
 return ended
 """
 
-_RESULTS: Final = f"""{_COMMON}
+_RESULTS: Final = f"""{_FREEING}
 local found = {{}}
 for n, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
   call('ZADD', P .. 'd', ARGV[2], id)
@@ -332,13 +339,13 @@ local function take(id, lease, till)
   end
 end
 """
-_TAKE_ALL: Final = f"""{_COMMON}{_TAKE}
+_TAKE_ALL: Final = f"""{_FREEING}{_TAKE}
 for at = 2, #ARGV, 2 do take(ARGV[at], ARGV[at + 1], ARGV[1]) end
 flush()
 return 0
 """
 
-_CLEAN: Final = f"""{_COMMON}{_TAKE}
+_CLEAN: Final = f"""{_FREEING}{_TAKE}
 local now, before, most, cleaned = ARGV[1], tonumber(ARGV[2]), ARGV[3], 0
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'r', '-inf', now, 'LIMIT', 0, most)) do
   drop('ZREM', P .. 'r', id)
@@ -356,7 +363,7 @@ flush()
 return cleaned
 """
 
-_WITHDRAW: Final = f"""{_COMMON}
+_WITHDRAW: Final = f"""{_FREEING}
 local user, device, dedupe_id, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local ids
 if dedupe_id ~= '' then
@@ -459,7 +466,7 @@ local function each(first, change)
   return changed
 end
 """
-_RETRY: Final = f"""{_COMMON}{_EACH}
+_RETRY: Final = f"""{_FREEING}{_EACH}
 local now = ARGV[1]
 return each(tonumber(ARGV[2]), function(id, e)
   call('HSET', key(id), 'state', 0, 'dead', 0, 'lease', '0', 'due', now, 'put_at', now,
@@ -467,7 +474,7 @@ return each(tonumber(ARGV[2]), function(id, e)
   join(id, e[1], e[3], now, now, e[4])
 end)
 """
-_DROP: Final = f"""{_COMMON}{_EACH}
+_DROP: Final = f"""{_FREEING}{_EACH}
 return each(tonumber(ARGV[1]), function(id) forget(id) end)
 """
 

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
 
 from pushgateway.databases.sqlite import Database
+from pushgateway.model.checks import check_count
+from pushgateway.model.errors import StoreFull
 from pushgateway.model.secret import safe_repr
-from pushgateway.outbox.tables import Executor, TableStore
+from pushgateway.outbox.store import Entry
+from pushgateway.outbox.tables import Executor, TableStore, put
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,15 +83,18 @@ class SQLiteStore(TableStore):
         max_bytes: int | None = None,
     ) -> None:
         """`synchronous`: with NORMAL a power cut may lose the last commits; a killed process never does. `max_bytes`:
-        when the file would grow beyond it, `put` raises `OutboxFull` as for a full disk. For the rest see `Database`.
+        when the file (without its log) would grow beyond it, `put` raises `OutboxFull` as for a full disk; workers go
+        on. For the rest see `Database`. Raises `FieldError`.
         """
+        if max_bytes is not None:
+            check_count("SQLiteStore.max_bytes", max_bytes)
+        self._max_bytes = max_bytes
         self._database = Database(
             path,
             application_id=APPLICATION_ID,
             migrations=MIGRATIONS,
             synchronous=synchronous,
             busy_timeout=busy_timeout,
-            max_bytes=max_bytes,
         )
 
     async def open(self) -> None:
@@ -96,6 +102,15 @@ class SQLiteStore(TableStore):
 
     async def now(self) -> float | None:
         return None
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        await self._run(self._put, entries)
+
+    def _put(self, connection: Executor, entries: Sequence[Entry]) -> None:
+        put(connection, entries)
+        # Not SQLite's own limit, which would stop workers, too: a lease may need a page more.
+        if self._max_bytes is not None and _used_bytes(connection) > self._max_bytes:
+            raise StoreFull(f"{self._database.path.name}: is as large as max_bytes allows")
 
     async def aclose(self) -> None:
         await self._database.aclose()
@@ -127,6 +142,16 @@ class _Executor:
         if whole == len(rows):
             return whole
         return whole + self._connection.executemany(_by_place(statement), rows[whole:]).rowcount
+
+
+def _used_bytes(connection: Executor) -> int:
+    """What the pages of the file hold, without those that are free."""
+    size, count, free = (
+        connection.execute(f"PRAGMA {name}", {}).fetchall()[0][0]
+        for name in ("page_size", "page_count", "freelist_count")
+    )
+    used: int = size * (count - free)
+    return used
 
 
 @cache

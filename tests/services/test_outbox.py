@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 from kills.judge import play
-from outbox_conformance import Make, StoreTests, ask, ids
+from outbox_conformance import Make, StoreTests, ask, done, ids, times
 from sqlalchemy import Connection, create_engine, text
 
 from pushgateway import Notification, Push, PushToken
@@ -161,28 +161,37 @@ def test_a_server_that_is_not_there() -> None:
 
 
 def test_a_full_redis(redis_url: str) -> None:
-    """Without memory `put` raises `OutboxFull` and nothing of the call is stored; what is there can be settled, and
-    with memory everything works again."""
+    """Without memory `put` raises `OutboxFull` and nothing of the call is stored; what is there can be leased, settled,
+    taken and withdrawn, so that there is memory again, and then everything works."""
 
     async def scene() -> Any:
         async with Outbox(RedisStore(redis_url)) as outbox:
-            await outbox.put([push("a")])
+            await outbox.put([push("a"), push("w", dedupe_id="w")])
             client = redis.asyncio.from_url(redis_url)
             await client.config_set("maxmemory", 1)
             try:
                 with pytest.raises(OutboxFull) as error:
                     await outbox.put([push("b"), push("c")])
+                withdrawn = await outbox.withdraw(dedupe_id="w")
+                now = await outbox.now()
+                leased = await outbox.store.lease(ask(1, now + 1))
+                await outbox.store.settle(done(leased, dead=True), [], times(now))
+                await outbox.take(await outbox.results())
+                await outbox.store.expire(times(now + 1), 10)
+                await outbox.store.clean(now + 1, now, 10)
+                letters = await outbox.retry(), await outbox.drop()
             finally:
                 await client.config_set("maxmemory", 0)
             await client.aclose()
             await outbox.put([push("d")])
-            now = await outbox.now()
-            return str(error.value), [one.token for one in await outbox.store.lease(ask(now=now + 1))]
+            again = await outbox.store.lease(ask(2, now + 2))
+            return str(error.value), withdrawn.removed, letters, [one.token for one in (*leased, *again)]
 
-    said, tokens = asyncio.run(scene())
+    said, withdrawn, letters, tokens = asyncio.run(scene())
 
     assert said.endswith("has no memory left")
-    assert tokens == ["a", "d"]
+    assert (withdrawn, letters) == (1, (1, 0))
+    assert tokens == ["a", "a", "d"]
 
 
 def test_a_redis_that_would_lose_pushes_is_named(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
