@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 _NOW: Final = {
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
-    "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
+    # Not UNIX_TIMESTAMP(NOW(6)): in the hour that local time has twice in autumn it is wrong by an hour.
+    "mysql": "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6",
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio
 from kills.judge import play
 from outbox_conformance import Make, StoreTests, ask, done, ids, times
+from servers import MariaDB, mariadb_database
 from sqlalchemy import Connection, create_engine, text
 
 from pushgateway import Notification, Push, PushToken
@@ -142,6 +143,23 @@ def test_the_time_is_the_servers(url: str) -> None:
     assert first > 1_700_000_000
     assert second - first == pytest.approx(54.9, abs=1e-3)
     assert third < second  # the server's real clock has hardly moved
+
+
+def test_the_time_in_the_hour_that_comes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A MariaDB in a time zone with summer time has the right time also while its local time goes back by an hour."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    first, second = 1_761_437_700.25, 1_761_441_300.25  # both are 02:15:00.25 on 26 October 2025
+    found = []
+
+    with MariaDB() as server, mariadb_database(server.url) as url:
+        store = SqlStore(url)
+        for now in (first, second):
+            setting = text(f"SET timestamp = {now}")
+            found.append(
+                within(url, lambda it, setting=setting: (it.execute(setting), store.time_of(it)), commits=False)
+            )
+
+    assert [now for _, now in found] == [first, second]
 
 
 def test_a_server_that_is_not_there() -> None:
