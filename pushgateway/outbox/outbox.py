@@ -205,7 +205,10 @@ class Outbox:
     ) -> Withdrawn:
         """Take pushes back: those that match every argument; `user` and `device` are those of `Push.owner`. What a
         worker has is perhaps being sent: it is not tried again, and has a result; the others are removed without one.
-        Raises `FieldError` without an argument."""
+        Raises `FieldError` without an argument, and for one that no user, device or id can be."""
+        for name, value in (("user", user), ("device", device), ("dedupe_id", dedupe_id)):
+            if value is not None:
+                as_owner_id(f"withdraw.{name}", value)
         whose = Whose(user=user, device=device, dedupe_id=dedupe_id)
         if whose == Whose():
             raise FieldError("withdraw", "give user, device or dedupe_id")
@@ -246,15 +249,15 @@ class Outbox:
 
     async def retry(self, dedupe_ids: Iterable[str] | None = None) -> int:
         """Have dead letters sent again under their old ids, as if they were put now; None: all. Returns how many
-        there were."""
-        count = await self.store.retry(None if dedupe_ids is None else list(dedupe_ids), await self.now())
+        there were. Raises `FieldError`."""
+        count = await self.store.retry(_letters("retry", dedupe_ids), await self.now())
         for listener in list(self._listeners):
             listener()
         return count
 
     async def drop(self, dedupe_ids: Iterable[str] | None = None) -> int:
-        """Remove dead letters; None: all. Returns how many there were."""
-        return await self.store.drop(None if dedupe_ids is None else list(dedupe_ids))
+        """Remove dead letters; None: all. Returns how many there were. Raises `FieldError`."""
+        return await self.store.drop(_letters("drop", dedupe_ids))
 
     # Life
 
@@ -295,6 +298,13 @@ class Outbox:
 
     def __repr__(self) -> str:
         return f"Outbox({self.store!r})"
+
+
+def _letters(call: str, dedupe_ids: Iterable[str] | None) -> list[str] | None:
+    """The ids of dead letters, checked: a text that is none may be equal to one for a database."""
+    if isinstance(dedupe_ids, str):
+        raise FieldError(f"{call}.dedupe_ids", "must be several ids, is a str")
+    return None if dedupe_ids is None else [as_owner_id(f"{call}.dedupe_ids", one) for one in dedupe_ids]
 
 
 class _Encoding:

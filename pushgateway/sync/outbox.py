@@ -97,12 +97,12 @@ class Outbox:
 
     def retry(self, dedupe_ids: Iterable[str] | None = None) -> int:
         """See `pushgateway.outbox.Outbox.retry`."""
-        given = None if dedupe_ids is None else list(dedupe_ids)
+        given = _read(dedupe_ids)
         return self._call(lambda _: self._inner.retry(given), closed)
 
     def drop(self, dedupe_ids: Iterable[str] | None = None) -> int:
         """See `pushgateway.outbox.Outbox.drop`."""
-        given = None if dedupe_ids is None else list(dedupe_ids)
+        given = _read(dedupe_ids)
         return self._call(lambda _: self._inner.drop(given), closed)
 
     @property
@@ -130,6 +130,11 @@ class Outbox:
 
     def __repr__(self) -> str:
         return f"sync.{self._inner!r}"
+
+
+def _read(dedupe_ids: Iterable[str] | None) -> Iterable[str] | None:
+    """Several ids, read here: the gateway's thread must not iterate what is the caller's. A str stays one."""
+    return dedupe_ids if dedupe_ids is None or isinstance(dedupe_ids, str) else list(dedupe_ids)
 
 
 def _awaited(handler: Handler) -> _async.Handler:

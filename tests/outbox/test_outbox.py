@@ -276,6 +276,32 @@ def test_withdraw_needs_to_know_what(tmp_path: Path) -> None:
     assert run(tmp_path, scene) == (1, 1)
 
 
+@pytest.mark.parametrize("wrong", ["", "ann ", "a\0", "a" * 256, 5])
+@pytest.mark.parametrize("name", ["user", "device", "dedupe_id"])
+def test_withdraw_refuses_what_is_no_id(tmp_path: Path, name: str, wrong: Any) -> None:
+    """A text that no user, device or id can be is refused, because some databases take "ann " for "ann", and others
+    cannot hold it. The error does not quote it."""
+
+    async def scene(outbox: Outbox) -> str:
+        with pytest.raises(FieldError, match=rf"withdraw\.{name}") as error:
+            await outbox.withdraw(**{"user": "bob", name: wrong})
+        return str(error.value)
+
+    assert "ann" not in run(tmp_path, scene)
+
+
+@pytest.mark.parametrize("wrong", ["one", ["one "], [""], [5]])
+def test_dead_letters_are_named_by_ids(tmp_path: Path, wrong: Any) -> None:
+    """One text instead of several ids, or what no id can be, is refused and changes nothing."""
+
+    async def scene(outbox: Outbox) -> None:
+        for call in (outbox.retry, outbox.drop):
+            with pytest.raises(FieldError, match="dedupe_ids"):
+                await call(wrong)
+
+    run(tmp_path, scene)
+
+
 def test_withdraw_by_owner(tmp_path: Path) -> None:
     """Pushes are found by the user and the device of their owner."""
     owners = [Owner("ann", "1"), Owner("ann", "2"), Owner("bob", "1"), None]
