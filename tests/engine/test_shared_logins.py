@@ -28,11 +28,12 @@ class LastLoginWins(TimedServer):
     def __init__(self) -> None:
         super().__init__()
         self.takes = 0.5
+        self.takes_none = False  # no access token is good
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         if request.url.endswith("/login"):
             await asyncio.sleep(self.takes)
-            self.refuse_access = {f"t{number}" for number in range(1, self.calls["login"] + 1)}
+            self.refuse_access = {f"t{number}" for number in range(1, self.calls["login"] + 1 + self.takes_none)}
         return await super().send(request, pool=pool, timeout=timeout)
 
 
@@ -193,6 +194,55 @@ def test_without_the_store_each_process_logs_in_by_itself() -> None:
     assert all(outcome.ok for outcome in outcomes)
     assert 2 <= server.calls["login"] <= 4  # each login ends the token of the other
     assert ended < 5.0
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_the_store_has_missed_costs_no_push(late: bool) -> None:
+    """While the store is gone each process logs in by itself, so that the access token in the store ends, and those of all
+    but one process. When the store is back it gives the old one: every push is accepted all the same, also of a process
+    that has never seen it (`late`), and all have one access token again."""
+
+    async def program(gateways: list[Gateway], server: LastLoginWins, state: UnsteadyState) -> Any:
+        first = gateways[:1] if late else gateways
+        outcomes = await each_sends(first)
+        await asyncio.sleep(200)
+        state.failure = ConnectionError("gone")
+        server.refuse_access.add("t1")
+        for gate in gateways:
+            outcomes += await each_sends([gate], "b")
+            await asyncio.sleep(20)
+        state.failure = None
+        await asyncio.sleep(20)
+        for number in range(4):
+            outcomes += await each_sends(gateways, f"c{number}")
+            await asyncio.sleep(1)
+        before = server.calls["login"]
+        for number in range(4):
+            outcomes += await each_sends(gateways, f"d{number}")
+            await asyncio.sleep(100)
+        return outcomes, server.calls["login"] - before
+
+    (outcomes, later), server = shared_run(4, program)
+
+    assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}
+    assert server.calls["login"] <= 1 + 4 + 2
+    assert later == 0
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_vendor_that_takes_no_access_token_costs_few_requests(number: int) -> None:
+    """Every access token is refused as soon as it is used: each push ends as a refusal of the certificate, after a few
+    requests."""
+
+    async def program(gateways: list[Gateway], server: LastLoginWins, _: UnsteadyState) -> list[Outcome]:
+        server.takes_none = True
+        return await each_sends(gateways)
+
+    outcomes, server = shared_run(number, program)
+
+    assert {outcome.ok for outcome in outcomes} == {False}
+    assert server.calls["push"] <= 4 * number
+    assert server.calls["login"] <= 3 * number
 
 
 def test_one_late_answer_of_the_store_costs_no_login() -> None:

@@ -116,6 +116,9 @@ class AccessTokens:
         read for each request."""
         self._shared = shared
         self._unwanted: dict[Key, str] = {}  # the marks of access tokens that were refused, where they are shared
+        self._own: dict[
+            Key, str
+        ] = {}  # the marks of those for which this process logged in last, where they are shared
         self._closed = False
         self._of: dict[str, set[Key]] = {}  # the keys that each certificate uses
         self._users: dict[Key, set[str]] = {}  # and the other way round
@@ -166,6 +169,11 @@ class AccessTokens:
             self._forget_held(key)
         self.offsets[key] = offset
 
+    def is_own(self, key: Key, access: AccessToken) -> bool:
+        """Whether this process has logged in for it last. Another process's may have ended long ago: the store does not
+        learn of logins that were made while it was gone."""
+        return not self._is_shared(key) or self._own.get(key) == mark_of(access)
+
     def forget(self, key: Key, access: AccessToken, *, contended: bool = True) -> None:
         """The vendor does not take `access`. Does nothing when another one has taken its place already.
 
@@ -210,7 +218,7 @@ class AccessTokens:
             del self._users[key]
             if (held := self._held.get(key)) is not None:
                 held.is_forgotten = True
-            for store in (self._held, self._failures, self.offsets, self._forgotten, self._unwanted):
+            for store in (self._held, self._failures, self.offsets, self._forgotten, self._unwanted, self._own):
                 store.pop(key, None)
             self._logins.pop(key, None)  # it ends by itself; its waiters get its result, the cache does not
 
@@ -258,7 +266,7 @@ class AccessTokens:
 
     async def _login(self, key: Key, login: Login) -> AccessToken:
         log_in = partial(self._log_in, key, login)
-        if self._shared is None or key[0]:  # a key of one certificate is no login, or is signed here
+        if self._shared is None or not self._is_shared(key):
             access, remaining = await log_in()
         else:
             held = self._held.get(key)
@@ -267,6 +275,9 @@ class AccessTokens:
         if self._logins.get(key) is asyncio.current_task():
             self._store(key, access, remaining)
         return access
+
+    def _is_shared(self, key: Key) -> bool:
+        return self._shared is not None and not key[0]  # a key of one certificate is no login, or is signed here
 
     async def _log_in(self, key: Key, login: Login) -> tuple[AccessToken, float]:
         """A new access token, and the seconds that it lives."""
@@ -279,6 +290,8 @@ class AccessTokens:
             if self._logins.get(key) is asyncio.current_task():
                 self.offsets[key] = skew.offset
             access = await login(self.wall() + skew.offset)
+        if self._is_shared(key) and self._logins.get(key) is asyncio.current_task():
+            self._own[key] = mark_of(access)
         return access, self._remaining(key, access)
 
     def _remaining(self, key: Key, access: AccessToken) -> float:

@@ -42,6 +42,8 @@ from pushgateway.vendor.refusals import AccessExpired, ClockSkew, NoVerdict, Ref
 
 MAX_REQUESTS = 16
 """Requests of one exchange: a plug-in that yields more would go on for ever."""
+RENEWALS = 3
+"""Access tokens that one exchange gets after its first one was refused, where they are those of other processes."""
 HEAVY = 32
 """Pushes from which on a batch is built and read in a `FairTurn`."""
 PIECE, LONGEST_PIECE = 0.005, 0.02
@@ -500,12 +502,13 @@ class VendorSession:
         self.emitter.emit(done)
 
     async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], ask: Ask) -> T:
-        """One exchange. It is begun once more with a new access token where the vendor no longer takes this one, and
-        once more by the vendor's clock where that does not take our time.
+        """One exchange. It is begun once more with a new access token where the vendor no longer takes this one (again
+        where the new one is another process's, which may have ended too), and once more by the vendor's clock where that
+        does not take our time.
 
         Raises `SignatureRefused` for an access token that was signed here and is refused the second time.
         """
-        corrected = renewed = False
+        corrected, renewals = False, 0
         while True:
             try:
                 return await self.run(begin(), access, ask, is_corrected=corrected)
@@ -515,13 +518,14 @@ class VendorSession:
                 elif isinstance(refused, ClockSkew) or access is None:
                     raise
                 else:
-                    is_signed_here = ask.region in self._signed_here
-                    if renewed and not is_signed_here:
+                    key, is_signed_here = self.key(ask.region), ask.region in self._signed_here
+                    is_ours = renewals == RENEWALS or self.access.is_own(key, access)
+                    if renewals and is_ours and not is_signed_here:
                         raise
-                    self.access.forget(self.key(ask.region), access, contended=not is_signed_here)
-                    if renewed:
+                    self.access.forget(key, access, contended=not is_signed_here)
+                    if renewals and is_signed_here:
                         raise SignatureRefused.of(refused) from None
-                    renewed = True
+                    renewals += 1
                 if not ask.may_begin_again() or any(map(_was_asked, refused.kept.values())):
                     # What an earlier request of this exchange did is kept; of the pushes the others are tried again.
                     detail = refused.detail or "the access token or the time was refused after a part was done"
