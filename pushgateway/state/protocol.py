@@ -111,7 +111,8 @@ class LoginResult:
     text: str = attrs.field(repr=False)
     """The access token, or why there is none; the engine's to write and to read."""
     seconds: float
-    """How long the token lives, or how long nobody should log in after the failure."""
+    """How long the token lives, or how long nobody should log in after the failure; 0: only the turn ends, and the next
+    process may log in."""
     mark: str = ""
     """A digest of the token, so that a process can say which one it does not want; "" for a failure."""
 

@@ -137,6 +137,9 @@ if redis.call('GET', KEYS[3]) ~= ARGV[1] then
   return
 end
 redis.call('DEL', KEYS[3])
+if ARGV[4] == '0' then
+  return
+end
 if ARGV[2] == '' then
   redis.call('SET', KEYS[2], ' ' .. ARGV[3], 'PX', ARGV[4])
 else
@@ -144,7 +147,7 @@ else
   redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3], 'PX', ARGV[4])
 end
 """
-"""KEYS: token, failure, hold. ARGV: owner, mark, text, milliseconds."""
+"""KEYS: token, failure, hold. ARGV: owner, mark, text, milliseconds; 0: only the hold ends."""
 
 _CLAIM: Final = """
 local claims = {}
@@ -286,7 +289,7 @@ class RedisState:
 
     async def end_login(self, key: str, owner: str, result: LoginResult) -> None:
         """See `SharedState`."""
-        life = _milliseconds(result.seconds)
+        life = _milliseconds(result.seconds) if result.seconds > 0 else 0
         await self._run(_END_LOGIN, self._login_keys(key), owner, result.mark, _text(result.text), life)
 
     async def claim_receipts(self, marks: Sequence[str], owner: str, *, hold: float) -> Sequence[Claim]:

@@ -17,7 +17,7 @@ from pushgateway import Gateway, Outcome, PushToken, Reason, Status
 from pushgateway.engine.session.shared_logins import HOLD, mark_of
 from pushgateway.state import LoginResult
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import AccessToken, Exchange, NoVerdict, Request, Response
+from pushgateway.vendor import AccessToken, ClockSkew, Exchange, NoVerdict, Refused, Request, Response
 
 Program = Callable[[list[Gateway], "LastLoginWins", UnsteadyState], Awaitable[Any]]
 
@@ -180,6 +180,49 @@ def test_a_failed_login_is_one_for_all(answer: Any, reason: Reason) -> None:
     assert server.calls["login"] <= 2  # once more at the most, within the second and a half
 
 
+def test_a_process_that_is_closed_while_it_logs_in_delays_nobody() -> None:
+    """It gives its turn back: another process logs in at once, and not after the hold of the turn."""
+
+    async def program(gateways: list[Gateway], server: LastLoginWins, state: UnsteadyState) -> tuple[bool, float]:
+        server.takes = 60.0
+        first = asyncio.ensure_future(each_sends(gateways[:1]))
+        await asyncio.sleep(0.1)
+        second = asyncio.ensure_future(each_sends(gateways[1:]))
+        await asyncio.sleep(0.1)
+        await gateways[0].aclose(grace=0)
+        await first
+        server.takes, begun = 0.0, now()
+        (outcome,) = await second
+        return outcome.ok, now() - begun
+
+    (ok, took), _ = shared_run(2, program)
+
+    assert ok
+    assert took < 0.5
+
+
+def test_the_wrong_clock_of_one_process_is_not_that_of_all() -> None:
+    """The vendor refuses its login for the time, and the reply has no date to learn from. The other process, whose
+    clock is right, logs in."""
+
+    class Timed(Toy):
+        def _login(self, region: str, now: float) -> Exchange[AccessToken]:
+            try:
+                return (yield from super()._login(region, now))
+            except Refused as refused:
+                raise ClockSkew(refused.reason, refused.code) from None
+
+    async def program(gateways: list[Gateway], server: LastLoginWins, _: UnsteadyState) -> list[Outcome]:
+        server.login_answers = ["8"]
+        first = asyncio.ensure_future(each_sends(gateways[:1]))
+        await asyncio.sleep(0.1)
+        return await first + await each_sends(gateways[1:])
+
+    outcomes, _ = shared_run(2, program, vendors={"toy": Timed})
+
+    assert [outcome.ok for outcome in outcomes] == [False, True]
+
+
 def test_without_the_store_each_process_logs_in_by_itself() -> None:
     """It never answers: each process has its token after a second, and none waits for the other."""
 
@@ -198,9 +241,9 @@ def test_without_the_store_each_process_logs_in_by_itself() -> None:
 
 @pytest.mark.parametrize("late", [True, False])
 def test_what_the_store_has_missed_costs_no_push(late: bool) -> None:
-    """While the store is gone each process logs in by itself, so that the access token in the store ends, and those of all
-    but one process. When the store is back it gives the old one: every push is accepted all the same, also of a process
-    that has never seen it (`late`), and all have one access token again."""
+    """While the store is gone each process logs in by itself, so that the access token in the store ends, and those of
+    all but one process. When the store is back it gives the old one: every push is accepted all the same, also of a
+    process that has never seen it (`late`), and all have one access token again."""
 
     async def program(gateways: list[Gateway], server: LastLoginWins, state: UnsteadyState) -> Any:
         first = gateways[:1] if late else gateways

@@ -243,6 +243,20 @@ async def test_a_failed_login_is_reported_for_its_pause(store: Store) -> None:
     assert await store.turn("c", "m1") == ("failed", "refused")
 
 
+async def test_a_turn_can_end_without_a_result(store: Store) -> None:
+    """The next process gets the turn at once; a token that still lives stays."""
+    await store.turn("a")
+    await store.state.end_login("login", "a", LoginResult(text="", seconds=0.0))
+    after = await store.turn("b")
+    await store.logged_in("b", 1)
+    await store.turn("a", "m1")
+    await store.state.end_login("login", "a", LoginResult(text="", seconds=0.0))
+
+    assert after == ("yours", "")
+    assert await store.turn("c") == ("token", "token 1 é")
+    assert await store.turn("c", "m1") == ("yours", "")
+
+
 async def test_a_receipt_belongs_to_one_process_until_it_is_kept(store: Store) -> None:
     """One process has it; the others wait for its word, and know it afterwards."""
     first = await store.state.claim_receipts(["r1", "r2"], "a", hold=3 * store.unit)

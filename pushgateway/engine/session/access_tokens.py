@@ -116,9 +116,7 @@ class AccessTokens:
         read for each request."""
         self._shared = shared
         self._unwanted: dict[Key, str] = {}  # the marks of access tokens that were refused, where they are shared
-        self._own: dict[
-            Key, str
-        ] = {}  # the marks of those for which this process logged in last, where they are shared
+        self._own: dict[Key, str] = {}  # the marks of those for which this process logged in last
         self._closed = False
         self._of: dict[str, set[Key]] = {}  # the keys that each certificate uses
         self._users: dict[Key, set[str]] = {}  # and the other way round

@@ -96,6 +96,9 @@ class SharedLogins:
         except (Refused, NoVerdict) as failed:
             await self._end(key, _encode_failure(failed))
             raise
+        except BaseException:  # cancelled: the gateway is closed, and another process may log in
+            await self._end(key, LoginResult(text="", seconds=0.0))
+            raise
         finally:
             keeping.cancel()
             with suppress(asyncio.CancelledError):
@@ -128,11 +131,13 @@ def _decode_token(turn: LoginTurn) -> tuple[AccessToken, float] | None:
 
 
 def _encode_failure(failed: Refused | NoVerdict) -> LoginResult:
-    """With our own sentence about it, and nothing that the vendor wrote."""
+    """With our own sentence about it, and nothing that the vendor wrote but its code."""
+    if isinstance(failed, ClockSkew):  # the clocks of the others may be right
+        return LoginResult(text="", seconds=0.0)
     said: dict[str, Any] = {"detail": failed.detail}
     seconds = FAILED
     if isinstance(failed, Refused):
-        said |= {"reason": failed.reason.value, "code": failed.code, "skew": isinstance(failed, ClockSkew)}
+        said |= {"reason": failed.reason.value, "code": failed.code}
         seconds = max(REFUSED if failed.reason is Reason.CREDENTIALS else FAILED, failed.retry_after or 0.0)
     return LoginResult(text=json.dumps(said), seconds=min(seconds, REFUSED))
 

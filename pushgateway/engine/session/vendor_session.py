@@ -503,8 +503,8 @@ class VendorSession:
 
     async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], ask: Ask) -> T:
         """One exchange. It is begun once more with a new access token where the vendor no longer takes this one (again
-        where the new one is another process's, which may have ended too), and once more by the vendor's clock where that
-        does not take our time.
+        where the new one is another process's, which may have ended too), and once more by the vendor's clock where
+        that does not take our time.
 
         Raises `SignatureRefused` for an access token that was signed here and is refused the second time.
         """
