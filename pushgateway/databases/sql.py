@@ -14,6 +14,7 @@ import os
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources.abc import Traversable
@@ -45,6 +46,8 @@ MOST_WAITING: Final = 10_000
 """Works that may wait for a thread; a further one fails at once."""
 RECYCLED: Final = 1800
 """Seconds after which a connection is replaced: proxies and MySQL close idle ones."""
+LATER: Final = 1
+"""Seconds after the limit of a statement at which a server that has not answered is given up."""
 _READS: Final = "pushgateway_reads"
 
 _DRIVERS: Final[dict[str, tuple[Dialect, str]]] = {
@@ -82,8 +85,9 @@ class SqlDatabase:
         holds one part only, which `application_id` marks. `migrations`: see `pushgateway.databases.migrations`.
         `folder`: what the path of an SQLite file is relative to (default: the working folder). `threads`: works at the
         same time, and as many more that only read: these never wait for those that write. `timeout`: seconds for
-        connecting, for a statement, for a lock, and for the reply of a server. `synchronous`: of SQLite, see
-        `Database`. `field`: how errors name the URL.
+        connecting, for a statement, and for a lock; a server that has not answered a second later is given up, and
+        nothing is tried again that has taken longer. `synchronous`: of SQLite, see `Database`. `field`: how errors name
+        the URL.
 
         Raises `FieldError` for a wrong URL, which is not quoted, and `ConfigError` without the extra `sql`.
         """
@@ -166,11 +170,12 @@ class SqlDatabase:
     # In a thread
 
     def _run(self, work: Work[T], reads: bool) -> T:
+        until = time.monotonic() + self._timeout
         for tries in itertools.count(1):
             found = self._try(work, reads)
             if isinstance(found, _Done):
                 return found.value
-            if tries == TRIES or not found.again:
+            if tries == TRIES or not found.again or time.monotonic() > until:
                 raise found.error  # here, where nothing of the driver's own error is attached to it
             # At random, so that those that are in each other's way part.
             threading.Event().wait(random.SystemRandom().uniform(0, tries * PAUSE))
@@ -242,8 +247,8 @@ def _code(trouble: DBAPIError) -> str:
     return str(first) if isinstance(first, int) else getattr(trouble.orig, "sqlstate", None) or ""
 
 
-_UNDONE: Final = frozenset({"40001", "40P01", "1020", "1205", "1213"})
-"""Codes after which the database has undone the transaction because of another one: it may be repeated."""
+_UNDONE: Final = frozenset({"40001", "40P01", "1020", "1213"})
+"""Codes after which the database has undone the transaction because of another one: it may be repeated at once."""
 _FULL: Final = frozenset({"53100", "1021", "1114"})
 _SENTENCES: Final = {
     **dict.fromkeys(("28000", "28P01", "1044", "1045", "1698"), "refuses the user or the password"),
@@ -349,22 +354,41 @@ def _server_engine(url: URL, dialect: Dialect, threads: int, timeout: float) -> 
         **_pool_options(threads, timeout),
     )
     if dialect == "postgresql":
-        milliseconds = int(timeout * 1000)
+        from pushgateway.databases.postgresql import LimitedConnection
 
-        def limit(connection: Any, _: object) -> None:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET statement_timeout = {milliseconds}")
-                cursor.execute(f"SET lock_timeout = {milliseconds}")
-            connection.commit()
+        def connect(_: object, __: object, arguments: list[Any], options: dict[str, Any]) -> LimitedConnection:
+            connection = LimitedConnection.connect(*arguments, **options)
+            connection.longest_reply = timeout + LATER
+            return connection
 
-        sqlalchemy.event.listen(engine, "connect", limit)
+        sqlalchemy.event.listen(engine, "do_connect", connect)
+
+    def limit(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            for statement in _limits(dialect, timeout, connection):
+                cursor.execute(statement)
+        connection.commit()
+
+    sqlalchemy.event.listen(engine, "connect", limit)
     return engine
+
+
+def _limits(dialect: Dialect, timeout: float, connection: Any) -> list[str]:
+    """The statements by which a server limits what it waits for itself. It does so before this process gives it up:
+    a transaction that is given up holds its locks until the server notices."""
+    milliseconds, seconds = int(timeout * 1000), max(1, int(timeout))
+    if dialect == "postgresql":
+        return [f"SET statement_timeout = {milliseconds}", f"SET lock_timeout = {milliseconds}"]
+    is_mariadb = "mariadb" in connection.get_server_info().lower()
+    longest = f"max_statement_time = {timeout}" if is_mariadb else f"max_execution_time = {milliseconds}"
+    return [f"SET SESSION innodb_lock_wait_timeout = {seconds}, {longest}"]
 
 
 def _connect_options(dialect: Dialect, timeout: float) -> dict[str, Any]:
     seconds = max(2, round(timeout))  # both drivers count whole seconds, and PostgreSQL's has at least 2
     if dialect == "mysql":
-        return {"connect_timeout": seconds, "read_timeout": seconds, "write_timeout": seconds, "charset": "utf8mb4"}
+        reply = seconds + LATER
+        return {"connect_timeout": seconds, "read_timeout": reply, "write_timeout": reply, "charset": "utf8mb4"}
     return {
         "connect_timeout": seconds,
         "tcp_user_timeout": seconds * 1000,  # a server that is gone without a word

@@ -1,12 +1,16 @@
 """`SqlDatabase` on PostgreSQL and MariaDB: the same promises as on SQLite, and outages of a server."""
 
 import asyncio
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from servers import Postgres, with_database
+from servers import MariaDB, Postgres, mariadb_database, postgres_database, with_database
 from sql_promises import *  # noqa: F403 - the same tests as on SQLite
 from sql_promises import add, opened, words
+from sqlalchemy import Connection, text
 
 from pushgateway.model.errors import StoreError
 
@@ -61,3 +65,59 @@ def test_a_database_that_does_not_exist_is_named(
                 await database.open()
 
     asyncio.run(scene())
+
+
+def backend(connection: Connection) -> int:
+    """The process of PostgreSQL that serves this connection."""
+    return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+@pytest.mark.parametrize("kind", [Postgres, MariaDB])
+def test_a_server_that_stands_still_is_given_up(kind: type[Postgres] | type[MariaDB], tmp_path: Path) -> None:
+    """Its disk hangs, for example: the connection stands, and nothing comes, not even the end of a limit. There is an
+    error in time, not one time limit after another, and later works have a connection of their own."""
+
+    async def scene(url: str, server: Postgres | MariaDB) -> tuple[float, list[str]]:
+        async with opened(url, tmp_path, timeout=1.0) as database:
+            await database.run(lambda connection: add(connection, "a"))
+            frozen = await database.run(backend) if isinstance(server, Postgres) else server.pid
+            os.kill(frozen, signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                with pytest.raises(StoreError, match="cannot be reached, or the connection broke"):
+                    await database.run(words)
+                took = time.monotonic() - began
+            finally:
+                os.kill(frozen, signal.SIGCONT)
+            return took, await database.run(words)
+
+    with kind() as server:
+        assert isinstance(server, Postgres | MariaDB)
+        new = postgres_database if kind is Postgres else mariadb_database
+        with new(server.url) as url:
+            took, found = asyncio.run(scene(url, server))
+
+    assert took < 5.0
+    assert found == ["a"]
+
+
+def test_a_row_that_another_transaction_holds_is_waited_for_once(url: str, tmp_path: Path) -> None:
+    """The server itself ends the wait at the time limit, and says what it waited for. The work is not run again."""
+    runs = []
+
+    def change(connection: Connection) -> None:
+        runs.append(1)
+        connection.execute(text("UPDATE words SET amount = 2"))
+
+    async def scene() -> None:
+        async with opened(url, tmp_path, timeout=1.0) as database, opened(url, tmp_path) as other:
+            await other.run(lambda connection: add(connection, "a"))
+            await database.open()
+            with other._engine.begin() as holder:
+                change(holder)
+                with pytest.raises(StoreError, match="another transaction holds what is needed"):
+                    await database.run(change)
+
+    asyncio.run(scene())
+
+    assert len(runs) == 2
