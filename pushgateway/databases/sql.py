@@ -187,8 +187,7 @@ class SqlDatabase:
 
         is_committing = False
         try:
-            self._get_ready()
-            with self._engine.connect() as connection:
+            with self._connect() as connection:
                 if reads:
                     connection.execution_options(**self._reading)
                 with connection.begin() as transaction:
@@ -202,6 +201,20 @@ class SqlDatabase:
             return _Failed(StoreError(f"{self.name}: {_sentence(trouble)}"), False)
         except sqlite3.Error as trouble:  # from `Database.connect`
             return _Failed(store_error(self.name, trouble), False)
+
+    def _connect(self) -> Connection:
+        """A connection to a database whose tables are up to date. Raises `StoreError`, SQLAlchemy's and SQLite's
+        errors."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            self._get_ready()
+            return self._engine.connect()
+        except (SQLAlchemyError, sqlite3.Error, StoreError):
+            raise
+        except Exception as trouble:  # of a driver: a missing file or package for TLS or a login, a wrong host
+            failed = StoreError(f"{self.name}: cannot be connected to ({where(trouble)})")
+        raise failed
 
     def _get_ready(self) -> None:
         if self._is_ready:
@@ -308,13 +321,21 @@ def _read_url(field: str, url: str) -> tuple[URL, Dialect]:
         given = make_url(url) if isinstance(url, str) else None
     except (ArgumentError, ValueError):
         given = None
+    del url  # it may hold a password, and a crash reporter stores the variables of this frame
     if given is None or given.drivername not in _DRIVERS:
-        del url  # it may hold a password, and a crash reporter stores the variables of this frame
         raise FieldError(field, "must be sqlite:///file, postgresql://user:password@host/name or mysql://…")
     dialect, driver = _DRIVERS[given.drivername]
     if dialect != "sqlite" and not given.database:
         raise FieldError(field, "must name a database: add /name to its end")
-    return given.set(drivername=driver), dialect
+    given = given.set(drivername=driver)
+    try:
+        given.get_dialect()().create_connect_args(given)
+    except (ArgumentError, ValueError):  # their texts quote the value
+        wrong = FieldError(field, "has a parameter after `?` that the driver does not take")
+    else:
+        return given, dialect
+    del given
+    raise wrong
 
 
 def _shown(url: URL) -> str:

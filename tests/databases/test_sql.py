@@ -68,6 +68,40 @@ def test_a_server_that_is_not_there_is_an_error_without_password(scheme: str, tm
     assert "pass-word" not in f"{error!r} {error.__cause__!r} {error.__context__!r}"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:pass-word@h/d?connect_timeout=long", "postgresql://u:pass-word@h/d?host=a&host=b&port=1"],
+)
+def test_a_parameter_that_the_driver_cannot_read_is_a_wrong_url(url: str, tmp_path: Path) -> None:
+    """The error names the field, when the database is made and when a configuration is checked."""
+    for refuse in (lambda: make(url, tmp_path), lambda: sql.check_sql_url("url", url)):
+        with pytest.raises(
+            FieldError, match=r"^url: has a parameter after `\?` that the driver does not take"
+        ) as caught:
+            refuse()
+
+        assert "pass-word" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
+@pytest.mark.parametrize("rest", ["h/d?ssl_ca=/no/such/file", "h/d?no_such_parameter=1", "a..b/d"])
+def test_an_error_of_the_driver_itself_is_a_store_error(rest: str, tmp_path: Path) -> None:
+    """A missing file for TLS, an unknown parameter, a host that cannot be: PyMySQL raises errors of Python there, and
+    whoever waits for the database knows only `StoreError`."""
+    database = make(f"mysql://user:pass-word@{rest}", tmp_path)
+
+    async def scene() -> StoreError:
+        try:
+            with pytest.raises(StoreError, match=r"cannot be connected to \(\w+Error in ") as caught:
+                await database.open()
+            return caught.value
+        finally:
+            await database.aclose()
+
+    error = asyncio.run(scene())
+
+    assert "pass-word" not in f"{error!r} {error.__cause__!r} {error.__context__!r}"
+
+
 def test_without_the_extra_there_is_the_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLAlchemy is imported with the first database only, and without it the error says what to install."""
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
