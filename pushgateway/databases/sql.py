@@ -402,7 +402,9 @@ def _limits(dialect: Dialect, timeout: float, connection: Any) -> list[str]:
         return [f"SET statement_timeout = {milliseconds}", f"SET lock_timeout = {milliseconds}"]
     is_mariadb = "mariadb" in connection.get_server_info().lower()
     longest = f"max_statement_time = {timeout}" if is_mariadb else f"max_execution_time = {milliseconds}"
-    return [f"SET SESSION innodb_lock_wait_timeout = {seconds}, {longest}"]
+    # Without it a server stores what fits of a value that is too long.
+    strict = "sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')"
+    return [f"SET SESSION innodb_lock_wait_timeout = {seconds}, {longest}, {strict}"]
 
 
 def _connect_options(dialect: Dialect, timeout: float) -> dict[str, Any]:
@@ -414,6 +416,7 @@ def _connect_options(dialect: Dialect, timeout: float) -> dict[str, Any]:
         "connect_timeout": seconds,
         "tcp_user_timeout": seconds * 1000,  # a server that is gone without a word
         "prepare_threshold": None,  # a proxy such as PgBouncer may send each transaction to another connection
+        "client_encoding": "utf8",  # that of the database may be SQL_ASCII, where the driver returns bytes
     }
 
 

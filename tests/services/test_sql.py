@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from servers import MariaDB, Postgres, mariadb_database, postgres_database, with_database
 from sql_promises import *  # noqa: F403 - the same tests as on SQLite
@@ -121,3 +122,33 @@ def test_a_row_that_another_transaction_holds_is_waited_for_once(url: str, tmp_p
     asyncio.run(scene())
 
     assert len(runs) == 2
+
+
+def test_texts_come_back_from_a_database_without_an_encoding(postgres_url: str, tmp_path: Path) -> None:
+    """A PostgreSQL made with the locale C has databases in SQL_ASCII, where the driver returns bytes by default."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS no_encoding")
+        connection.execute("CREATE DATABASE no_encoding ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'")
+
+        async def scene() -> list[str]:
+            async with opened(with_database(postgres_url, "no_encoding"), tmp_path) as database:
+                await database.run(lambda connection: add(connection, "李"))
+                return await database.run(words)
+
+        found = asyncio.run(scene())
+        connection.execute("DROP DATABASE no_encoding")
+
+    assert found == ["李"]
+
+
+def test_a_server_that_cuts_values_does_not_do_it_here(mariadb_url: str, tmp_path: Path) -> None:
+    """Where MySQL or MariaDB is set up without its strict mode, it would store the beginning of a token as a token."""
+
+    async def scene() -> list[str]:
+        async with opened(f"{mariadb_url}?init_command=SET sql_mode = ''", tmp_path) as database:
+            with pytest.raises(StoreError, match="1406"):
+                await database.run(lambda connection: add(connection, "w" * 51))
+            await database.run(lambda connection: add(connection, "w" * 50))
+            return await database.run(words)
+
+    assert asyncio.run(scene()) == ["w" * 50]
