@@ -48,6 +48,7 @@ PREFIX: Final = "{pushgateway:outbox}:"
 # by `expires`; `v` withdrawn ones that a worker has, by the end of its lease; `d` results by `due`; `r` remembered ids
 # by their end; `l` dead letters by dedupe id; `u:<user>` and `t:<device>` their entries; `k` counts of results and dead
 # letters of each certificate. Numbers have 15 digits, so that entries with the same `due` are in the order of `put`.
+# Where `get` finds nothing, the server has evicted the entry: what is left of it is removed, so that the others go on.
 _COMMON: Final = """
 local P = KEYS[1]
 local function call(...) return redis.call(...) end
@@ -171,7 +172,12 @@ if #taken > 0 then return taken end
 for at = 1, #ARGV, width do
   local e = {{}}
   for n, name in ipairs(names) do e[name] = ARGV[at + n - 1] end
-  if call('HEXISTS', P .. 'i', e.dedupe_id) == 0 then
+  local known = call('HGET', P .. 'i', e.dedupe_id)
+  if known and call('EXISTS', key(known)) == 0 then
+    call('ZREM', P .. 'l', e.dedupe_id)
+    known = false
+  end
+  if not known then
     local id = string.format('%015d', call('INCR', P .. 'n'))
     call('HSET', P .. 'i', e.dedupe_id, id)
     local fields = {{key(id), 'id', id, 'lease', '0', 'tries', 0, 'lost', 0, 'doubtful', 0, 'attempts', 0,
@@ -233,7 +239,12 @@ local function choose(set, space)
     local page = due(set, space, skip)
     for _, id in ipairs(page) do
       local e = get(id, {_names(Leased)})
-      if #chosen < space and may(e) then chosen[#chosen + 1] = {{id, e}} end
+      if not e[1] then
+        call('ZREM', set, id)
+        skip = skip - 1
+      elseif #chosen < space and may(e) then
+        chosen[#chosen + 1] = {{id, e}}
+      end
     end
     if #page < space then break end
     skip = skip + space
@@ -299,8 +310,10 @@ while ended < most do
   local page = call('ZRANGEBYSCORE', P .. 'x', '-inf', now, 'LIMIT', skip, most)
   for _, id in ipairs(page) do
     local e = get(id, 'lease', 'due', 'doubtful')
-    local is_held = e[1] ~= '0' and tonumber(e[2]) > tonumber(now)
-    if not is_held and ended < most then
+    local is_held = e[1] and e[1] ~= '0' and tonumber(e[2]) > tonumber(now)
+    if not e[1] then
+      drop('ZREM', P .. 'x', id)
+    elseif not is_held and ended < most then
       finish(id, (e[1] ~= '0' or e[3] == '1') and ARGV[6] or ARGV[5], false, now, keep, till, now)
       ended = ended + 1
     end
@@ -309,8 +322,12 @@ while ended < most do
   if #page < most then break end
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'v', '-inf', now, 'LIMIT', 0, most)) do
-  finish(id, ARGV[7], false, now, keep, till, now)
-  ended = ended + 1
+  if get(id, 'id')[1] then
+    finish(id, ARGV[7], false, now, keep, till, now)
+    ended = ended + 1
+  else
+    drop('ZREM', P .. 'v', id)
+  end
 end
 flush()
 return ended
@@ -318,9 +335,14 @@ return ended
 
 _RESULTS: Final = f"""{_FREEING}
 local found = {{}}
-for n, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
-  call('ZADD', P .. 'd', ARGV[2], id)
-  found[n] = get(id, {_names(StoredResult)})
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
+  local e = get(id, {_names(StoredResult)})
+  if e[1] then
+    call('ZADD', P .. 'd', ARGV[2], id)
+    found[#found + 1] = e
+  else
+    call('ZREM', P .. 'd', id)
+  end
 end
 return #found > 0 and cjson.encode(found) or '[]'
 """
@@ -349,12 +371,14 @@ _CLEAN: Final = f"""{_FREEING}{_TAKE}
 local now, before, most, cleaned = ARGV[1], tonumber(ARGV[2]), ARGV[3], 0
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'r', '-inf', now, 'LIMIT', 0, most)) do
   drop('ZREM', P .. 'r', id)
-  forget(id)
+  if get(id, 'id')[1] then forget(id) end
   cleaned = cleaned + 1
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'd', '-inf', now, 'LIMIT', 0, most)) do
   local e = get(id, 'since', 'lease')
-  if tonumber(e[1]) < before then
+  if not e[1] then
+    drop('ZREM', P .. 'd', id)
+  elseif tonumber(e[1]) < before then
     take(id, e[2], now)
     cleaned = cleaned + 1
   end
@@ -419,12 +443,14 @@ for _, c in ipairs(call('SMEMBERS', P .. 'c')) do
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 's', '-inf', '+inf')) do
   local e = get(id, 'certificate_id', 'due')
-  local one = of(e[1])
-  if tonumber(e[2]) <= tonumber(now) then one[2] = one[2] + 1 else one[3] = one[3] + 1 end
+  if e[1] then
+    local at = tonumber(e[2]) <= tonumber(now) and 2 or 3
+    of(e[1])[at] = of(e[1])[at] + 1
+  end
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'v', later, '+inf')) do
-  local one = of(get(id, 'certificate_id')[1])
-  one[4] = one[4] + 1
+  local c = get(id, 'certificate_id')[1]
+  if c then of(c)[4] = of(c)[4] + 1 end
 end
 local kept = call('HGETALL', P .. 'k')
 for at = 1, #kept, 2 do
@@ -439,8 +465,9 @@ return all
 
 _LETTERS: Final = f"""{_COMMON}
 local found, from = {{}}, ARGV[1] == '' and '-' or '(' .. ARGV[1]
-for n, dedupe_id in ipairs(call('ZRANGEBYLEX', P .. 'l', from, '+', 'LIMIT', 0, ARGV[2])) do
-  found[n] = get(call('HGET', P .. 'i', dedupe_id), {_names(StoredLetter)})
+for _, dedupe_id in ipairs(call('ZRANGEBYLEX', P .. 'l', from, '+', 'LIMIT', 0, ARGV[2])) do
+  local e = get(call('HGET', P .. 'i', dedupe_id) or '', {_names(StoredLetter)})
+  if e[1] then found[#found + 1] = e end
 end
 return #found > 0 and cjson.encode(found) or '[]'
 """
@@ -455,11 +482,15 @@ local function each(first, change)
   end
   for _, dedupe_id in ipairs(ids) do
     if call('ZSCORE', P .. 'l', dedupe_id) then
-      local id = call('HGET', P .. 'i', dedupe_id)
+      local id = call('HGET', P .. 'i', dedupe_id) or ''
       local e = get(id, 'certificate_id', 'state', 'priority', 'expires')
-      revive(id, dedupe_id, e[1], e[2])
-      change(id, e)
-      changed = changed + 1
+      if e[1] then
+        revive(id, dedupe_id, e[1], e[2])
+        change(id, e)
+        changed = changed + 1
+      else
+        drop('ZREM', P .. 'l', dedupe_id)
+      end
     end
   end
   flush()

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from inline_outbox import entry
 from kills.judge import play
-from outbox_conformance import Make, StoreTests, ask, done, ids, times
+from outbox_conformance import NOW, Make, StoreTests, ask, done, ids, times
 from servers import MariaDB, mariadb_database
 from sqlalchemy import Connection, create_engine, text
 
 from pushgateway import Notification, Push, PushToken
 from pushgateway.model.errors import StoreError
 from pushgateway.outbox import IdConflict, Outbox, OutboxFull
-from pushgateway.outbox.redis import RedisStore
+from pushgateway.outbox.redis import PREFIX, RedisStore
 from pushgateway.outbox.sql import SqlStore
+from pushgateway.outbox.store import Whose
 
 NOTE = Notification("title", "body")
 
@@ -251,6 +253,47 @@ def test_a_redis_that_has_forgotten_the_scripts(redis_url: str) -> None:
             return (await outbox.status()).total("waiting")
 
     assert asyncio.run(scene()) == 2
+
+
+@pytest.mark.parametrize("state", ["waiting", "leased", "lost", "withdrawn", "done", "dead", "remembered"])
+def test_an_entry_that_redis_has_evicted_stops_nobody(redis_url: str, state: str) -> None:
+    """If a server that is set up wrongly evicts an entry, whatever became of it so far, all calls go on working for
+    the others, and the same id can be put again."""
+    now = 3000.0
+
+    async def lead_to(store: RedisStore) -> None:
+        if state == "waiting":
+            return
+        leased = await store.lease(ask(1))
+        if state == "lost":
+            await store.lease(ask(2, NOW + 100))
+        elif state == "withdrawn":
+            await store.withdraw(Whose(dedupe_id="a"), NOW)
+        elif state != "leased":
+            await store.settle(done(leased, dead=state == "dead"), [], times(keep=state != "remembered"))
+
+    async def scene() -> Any:
+        store = RedisStore(redis_url)
+        await store.put([entry("a", digest=b"1", expires=NOW + 500), entry("b", digest=b"2")])
+        await lead_to(store)
+        client = redis.asyncio.from_url(redis_url)
+        await client.delete(f"{PREFIX}e:{1:015d}")
+        await client.aclose()
+        await store.put([entry("a", digest=b"1"), entry("c")])
+        await store.counts(now)
+        await store.expire(times(now), 10)
+        found = [*await store.lease(ask(5, now)), *await store.lease(ask(6, now, suspect=True))]
+        found += await store.results(now, now, 10)
+        letters = await store.letters("", 10)
+        await store.clean(now + 1, now + 1, 10)
+        again = await store.retry(None, now)
+        await store.aclose()
+        return sorted(ids(found)), ids(letters), again
+
+    found, letters, again = asyncio.run(scene())
+
+    assert found == (["a", "c"] if state == "remembered" else ["a", "b", "c"])
+    assert (letters, again) == ((["b"], 1) if state == "dead" else ([], 0))
 
 
 @pytest.mark.parametrize("kind", ["postgres_url", "mariadb_url", "redis_url"])
