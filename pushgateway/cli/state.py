@@ -57,7 +57,7 @@ def show(*, config: Path, as_json: bool) -> None:
         console.as_json(_as_dict(found, certificates))
         return
     to = console.console()
-    if not (found.processes or found.logins or found.closed or found.receipts):
+    if not (found.processes or found.logins or found.closed or found.receipts != 0):
         console.line(to, _("Nothing is shared now."))
         return
     _print(to, found, certificates)
@@ -88,7 +88,10 @@ def _print(to: Console, found: Contents, certificates: Mapping[str, list[str]]) 
         if rows:
             console.table(to, heads, rows, numbers=(ends, rate, wants))
             console.line(to, "")
-    console.line(to, _("{count} receipts are remembered").format(count=found.receipts))
+    if found.receipts is None:
+        console.line(to, _("receipts are remembered, too many to be counted"))
+    else:
+        console.line(to, _("{count} receipts are remembered").format(count=found.receipts))
 
 
 @state.command("open", short_help="Say that the closed quotas of a certificate are open again.")

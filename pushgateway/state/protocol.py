@@ -142,8 +142,8 @@ class Contents:
     """Quotas that are closed, and for how long."""
     portions: Mapping[str, Mapping[str, tuple[float, float]]]
     """By rate and process: demand and portion, per second."""
-    receipts: int
-    """How many receipts are remembered."""
+    receipts: int | None
+    """How many receipts are remembered; None: too many to be counted in a moment."""
 
 
 class SharedState(Protocol):

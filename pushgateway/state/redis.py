@@ -55,8 +55,8 @@ if version ~= known then
     end
   end
 end
-for i = 6, #KEYS do
-  local at = 5 + (i - 6) * 3
+for i = 7, #KEYS do
+  local at = 5 + (i - 7) * 3
   local rate, demand, portion = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local taken, one = 0, {{}}
   local held = redis.call('HGETALL', KEYS[i])
@@ -74,6 +74,8 @@ for i = 6, #KEYS do
     local line = string.format('%.17g %.17g %.0f', demand, granted, now + hold)
     redis.call('HSET', KEYS[i], owner, line)
     redis.call('PEXPIRE', KEYS[i], hold)
+    redis.call('SADD', KEYS[6], KEYS[i])
+    redis.call('PEXPIRE', KEYS[6], 86400000)
   else
     redis.call('HDEL', KEYS[i], owner)
   end
@@ -85,8 +87,8 @@ return answer
 """It begins with what a full server refuses (ZADD), so that such a server counts as gone in every call.
 
 KEYS: processes (by the end of their hold), closed quotas (by key, when they end; negative: opened again), their
-version, number of announcements, what was posted to the process, then one for each wish (by process: demand, portion
-and end). Times in milliseconds."""
+version, number of announcements, what was posted to the process, the set of the rates with portions, then one for each
+wish (by process: demand, portion and end). Times in milliseconds."""
 
 _CLOSE: Final = f"""{_NOW}
 local ends = now + ARGV[2]
@@ -119,6 +121,7 @@ if failure then
 end
 if redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[3]) then
   redis.call('SADD', KEYS[4], ARGV[4])
+  redis.call('PEXPIRE', KEYS[4], 2678400000)
   return {'yours', '', 0}
 end
 return {'busy', '', redis.call('PTTL', KEYS[3])}
@@ -215,6 +218,9 @@ end
 """
 """KEYS: for each text that of its process. ARGV: milliseconds, how many of one process are kept, the texts."""
 
+_COUNTED: Final = 1_000_000
+"""Keys of the database up to which receipts are counted: it takes about 3 seconds, because Redis can only be looked
+through as a whole."""
 _LONGEST: Final = 1e15
 """Stands for a demand or a portion without an end, which Lua could not read."""
 
@@ -243,7 +249,7 @@ class RedisState:
     async def exchange(self, owner: str, wishes: Sequence[Wish], *, hold: float, known: int) -> Exchanged:
         """See `SharedState`."""
         keys = [self._key("processes"), self._key("closed"), self._key("version")]
-        keys += [self._key("announcements"), self._key("posted", owner)]
+        keys += [self._key("announcements"), self._key("posted", owner), self._key("rates")]
         arguments: list[str | int] = [owner, _milliseconds(hold), known, POSTED_AT_ONCE]
         for wish in wishes:
             keys.append(self._key("rate", wish.key))
@@ -321,32 +327,45 @@ class RedisState:
         await self._run(_POST, keys, _milliseconds(seconds), MOST_POSTED, *[_text(text) for _, text in posts])
 
     async def contents(self) -> Contents:
-        """See `SharedState`. It looks through all keys of this prefix."""
+        """See `SharedState`. It looks through all keys of the database, unless these are more than a million."""
         client: Any = self._database.client
         seconds, microseconds = await client.time()
         now = seconds * 1000 + microseconds // 1000
         found = await client.zrangebyscore(self._key("processes"), now, "+inf", withscores=True)
         closed = await client.hgetall(self._key("closed"))
-        portions: dict[str, dict[str, tuple[float, float]]] = {}
-        start, receipts = self._key("rate", ""), 0
-        async for key in client.scan_iter(match=self._pattern("rate"), count=1000):
-            held = {one.decode(): line.decode().split(" ") for one, line in (await client.hgetall(key)).items()}
-            portions[key[len(start) :].decode()] = {
-                one: (float(line[0]), float(line[1])) for one, line in held.items() if float(line[2]) > now
-            }
-        async for _ in client.scan_iter(match=self._pattern("receipt"), count=1000):
-            receipts += 1
         return Contents(
             processes={name.decode(): (ends - now) / 1000 for name, ends in found},
             logins=await self._logins(),
             closed={key.decode(): (int(ends) - now) / 1000 for key, ends in closed.items() if int(ends) > now},
-            portions={key: held for key, held in portions.items() if held},
-            receipts=receipts,
+            portions=await self._portions(now),
+            receipts=await self._receipts(),
         )
 
-    def _pattern(self, kind: str) -> bytes:
-        prefix = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in self._prefix)
-        return f"{{{prefix}}}:{kind}:*".encode()
+    async def _portions(self, now: int) -> dict[str, dict[str, tuple[float, float]]]:
+        client: Any = self._database.client
+        names = list(await client.smembers(self._key("rates")))
+        async with client.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.hgetall(name)
+            found = await pipeline.execute()
+        start = len(self._key("rate", ""))
+        portions: dict[str, dict[str, tuple[float, float]]] = {}
+        for name, held in zip(names, found, strict=True):
+            lines = {one.decode(): [float(number) for number in line.split(b" ")] for one, line in held.items()}
+            those = {one: (demand, portion) for one, (demand, portion, ends) in lines.items() if ends > now}
+            if those:
+                portions[name[start:].decode()] = those
+        return portions
+
+    async def _receipts(self) -> int | None:
+        client: Any = self._database.client
+        if await client.dbsize() > _COUNTED:
+            return None
+        prefix = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in self._prefix)
+        count = 0
+        async for _ in client.scan_iter(match=f"{{{prefix}}}:receipt:*".encode(), count=10_000):
+            count += 1
+        return count
 
     async def _logins(self) -> dict[str, LoginTurn]:
         client: Any = self._database.client

@@ -14,7 +14,7 @@ from pushgateway.cli.exit_codes import Exit
 from pushgateway.engine.session.vendor_session import login_digest
 from pushgateway.engine.sharing import shared_key
 from pushgateway.model.secret import Secret
-from pushgateway.state import LoginResult, Wish
+from pushgateway.state import Contents, LoginResult, Wish
 from pushgateway.state.sqlite import SqliteState
 
 CONFIG = """
@@ -110,6 +110,18 @@ def test_an_empty_state_is_said_in_words(folder: Path) -> None:
     """Before the first process there is nothing to show."""
     assert run(folder, "show").stdout == "Nothing is shared now.\n"
     assert shown(folder) == {"processes": {}, "logins": [], "portions": [], "closed": [], "receipts": 0}
+
+
+def test_receipts_that_were_not_counted_are_said_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis with very many keys does not count them: for scripts that is null."""
+
+    async def contents(_: SqliteState) -> Contents:
+        return Contents(processes={}, logins={}, closed={}, portions={}, receipts=None)
+
+    monkeypatch.setattr(SqliteState, "contents", contents)
+
+    assert run(folder, "show").stdout == "receipts are remembered, too many to be counted\n"
+    assert shown(folder)["receipts"] is None
 
 
 def test_open_opens_the_quotas_of_one_certificate(folder: Path) -> None:

@@ -13,7 +13,7 @@ from state_conformance import *  # noqa: F403 - the tests
 from state_conformance import Store
 
 from pushgateway.databases.redis import RedisDatabase
-from pushgateway.state import MemoryState, SharedState
+from pushgateway.state import MemoryState, SharedState, Wish
 from pushgateway.state.redis import RedisState
 from pushgateway.state.sqlite import SqliteState
 
@@ -43,7 +43,7 @@ def fake_redis(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> RedisState:
         return FakeAsyncRedis(server=server)
 
     monkeypatch.setattr(RedisDatabase, "client", property(client))
-    return RedisState(RedisDatabase("redis://user:password@localhost:1/0"), prefix="a*[b]?")
+    return RedisState(RedisDatabase("redis://user:password@localhost:1/0"), prefix="a*[b]?\\é")
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
@@ -61,3 +61,22 @@ async def store(
         state = fake_redis(monkeypatch, clock)
     yield Store(state, 1.0, clock.passes)
     await state.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_redis_full_of_receipts_can_be_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day has millions of receipts, and to count them takes long: beyond a limit they are not counted. Everything
+    else is shown, so that a closed quota can be found and opened."""
+    state = fake_redis(monkeypatch, Clock())
+    await state.exchange("a", [Wish("rate", 100.0, 90.0, 70.0)], hold=2.0, known=-1)
+    await state.close_quota("q", 60.0)
+    await state.claim_receipts(["r1", "r2"], "a", hold=60.0)
+    keys = await state._database.client.dbsize()
+    found = []
+    for most in (keys, keys - 1):
+        monkeypatch.setattr("pushgateway.state.redis._COUNTED", most)
+        found.append(await state.contents())
+
+    assert [one.receipts for one in found] == [2, None]
+    assert [one.portions for one in found] == [{"rate": {"a": (90.0, 70.0)}}] * 2
+    assert [list(one.closed) for one in found] == [["q"]] * 2
