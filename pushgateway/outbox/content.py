@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import attrs
 
@@ -28,6 +28,9 @@ from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.outbox.store import Leased, StoredLetter, StoredResult
 from pushgateway.vendor.toolkit.json_text import decode_json, encode_json
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 FORM: Final = 1
 """The form that is written, and the only one that is read."""
@@ -190,6 +193,8 @@ class Contents:
 def push_of(content: Content, entry: Leased, push_token: PushToken, timeout: float) -> Push:
     """The push of an entry, which must have its outcome within `timeout` seconds, or sooner if it says so itself.
     Raises `Unreadable`."""
+    if push_token.token != entry.token:
+        raise Unreadable("has a token that this program does not take")
     try:
         return Push.restored(
             push_token,
@@ -211,6 +216,23 @@ def owner_of(stored: Leased | StoredResult | StoredLetter) -> Owner | None:
     if stored.user is None or stored.device is None:
         return None
     return Owner(stored.user, stored.device, stored.binding, stored.generation)
+
+
+def push_token_of(stored: Leased | StoredResult | StoredLetter) -> PushToken:
+    """The push token of an entry, for what is not sent any more: with an empty token if this program does not take the
+    stored one, so that its result can be handed over nevertheless."""
+    try:
+        return PushToken(stored.certificate_id, stored.token)
+    except FieldError:
+        return PushToken(stored.certificate_id or "0", "")
+
+
+def perhaps(read: Callable[[S], T], stored: S) -> T | None:
+    """What `read` makes of a stored value, None if it is damaged; for results, which are handed over in any case."""
+    try:
+        return read(stored)
+    except Exception:
+        return None
 
 
 _PRIORITIES: Final = {priority.value: priority for priority in Priority}

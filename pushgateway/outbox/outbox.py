@@ -26,7 +26,15 @@ from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Owner, Push, PushToken, as_owner_id
 from pushgateway.model.secret import safe_repr
-from pushgateway.outbox.content import Contents, decode_context, decode_outcome, encode_context, owner_of
+from pushgateway.outbox.content import (
+    Contents,
+    decode_context,
+    decode_outcome,
+    encode_context,
+    owner_of,
+    perhaps,
+    push_token_of,
+)
 from pushgateway.outbox.store import Counts, Entry, IdsTaken, Store, StoredResult, Transactional, Whose, Withdrawn
 
 if TYPE_CHECKING:
@@ -234,13 +242,13 @@ class Outbox:
         """Dead letters in the order of their dedupe ids. `after`: the last id that you have seen."""
         found = []
         for stored in await self.store.letters(after, limit):
-            push_token = PushToken(stored.certificate_id, stored.token)
+            push_token = push_token_of(stored)
             outcome = decode_outcome(stored.outcome, push_token, stored.dedupe_id, None)
             letter = DeadLetter(
                 dedupe_id=stored.dedupe_id,
                 push_token=push_token,
                 outcome=outcome,
-                owner=owner_of(stored),
+                owner=perhaps(owner_of, stored),
                 put_at=stored.put_at,
                 tries=stored.tries,
             )
@@ -355,11 +363,11 @@ def _digest(push: Push, content: bytes) -> bytes:
 
 def as_result(stored: StoredResult) -> Result:
     """A stored result as hosts see it."""
-    push_token = PushToken(stored.certificate_id, stored.token)
-    context: Any = decode_context(stored.context)
+    push_token = push_token_of(stored)
+    context: Any = perhaps(decode_context, stored.context)
     return Result(
         outcome=decode_outcome(stored.outcome, push_token, stored.dedupe_id, context),
-        owner=owner_of(stored),
+        owner=perhaps(owner_of, stored),
         put_at=stored.put_at,
         tries=stored.tries,
         dead=stored.dead,

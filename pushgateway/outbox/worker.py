@@ -24,7 +24,7 @@ from pushgateway.gateway import Gateway
 from pushgateway.model.checks import as_certificate_id, check_count, check_seconds
 from pushgateway.model.errors import FieldError, LoopError, NotTaken, StoreError
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Push, PushToken
+from pushgateway.model.push import Push
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import OutboxChanged
@@ -34,7 +34,9 @@ from pushgateway.outbox.content import (
     decode_context,
     encode_outcome,
     owner_of,
+    perhaps,
     push_of,
+    push_token_of,
 )
 from pushgateway.outbox.outbox import CONTENTS, HANDED_OVER, Outbox, Result
 from pushgateway.outbox.store import Ask, Done, Later, Leased, SettleTimes
@@ -261,7 +263,7 @@ class Worker:
 
     def _push(self, entry: Leased, kind: bool | Literal["message"], now: float) -> Push | None:
         """The push of an entry; None if it has ended without one. `kind`: how repeats of it are dropped, if at all."""
-        push_token = PushToken(entry.certificate_id, entry.token)
+        push_token = push_token_of(entry)
         if entry.lost:
             unknown = self._policy(entry.certificate_id)
             verdict = before_sending(entry, push_token, deduplicates=bool(kind), unknown=unknown, rules=self._rules)
@@ -502,10 +504,10 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 def _result(entry: Leased, verdict: Verdict) -> Result:
     outcome = verdict.outcome
     if outcome.context is None and entry.context is not None:  # it was not sent
-        outcome = attrs.evolve(outcome, context=decode_context(entry.context))
+        outcome = attrs.evolve(outcome, context=perhaps(decode_context, entry.context))
     return Result(
         outcome=outcome,
-        owner=owner_of(entry),
+        owner=perhaps(owner_of, entry),
         put_at=entry.put_at,
         tries=entry.tries,
         dead=verdict.dead,

@@ -354,6 +354,28 @@ def test_what_cannot_be_read_is_a_dead_letter_and_stops_nobody(tmp_path: Path) -
     assert details == ["the stored push was written in form 99, this program reads form 1"]
 
 
+@pytest.mark.parametrize("damage", [{"token": "two words"}, {"context": b"{"}, {"user": " ", "device": "d"}])
+@pytest.mark.parametrize("results", ["handler", "table"])
+def test_a_stored_push_that_this_program_would_refuse(tmp_path: Path, results: Any, damage: dict[str, Any]) -> None:
+    """A push whose token, context or owner this program does not take, because another version has stored it or the
+    file was damaged, is not sent; it is a dead letter with a result, and the others are sent and reported."""
+
+    async def scene(s: Scene) -> Any:
+        odd = entry("odd", put_at=s.now(), due=s.now(), since=s.now(), **damage)
+        await s.outbox.store.put([odd])
+        async with s.worker(results="table" if results == "table" else s.taken) as works:
+            await s.outbox.put([push("a", dedupe_id="a")])
+            await asyncio.sleep(3)
+            s.taken.results += await s.outbox.results()
+            ends = {one.outcome.dedupe_id: (one.dead, one.outcome.reason) for one in s.taken.results}
+            return ends, [one.dedupe_id for one in await s.outbox.dead_letters()], works.is_healthy, works.held
+
+    assert run(tmp_path, scene) == (
+        *({"odd": (True, Reason.INVALID_NOTIFICATION), "a": (False, None)}, ["odd"]),
+        *(True, 0),
+    )
+
+
 def test_a_fault_of_the_worker_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
