@@ -116,8 +116,9 @@ def result_fields(result: Result) -> dict[str, Any]:
 
 
 def message_id(results: Sequence[Result]) -> str:
-    """The id of a request: the same when the same results are posted again."""
-    endings = "\0".join(f"{one.outcome.dedupe_id} {one.tries} {one.dead}" for one in results)
+    """The id of a request: the same when the same results are posted again. A push that was put again under the same
+    id, or a dead letter that was sent again, was put at another time."""
+    endings = "\0".join(f"{one.outcome.dedupe_id} {one.put_at} {one.tries} {one.dead}" for one in results)
     return f"msg_{hashlib.blake2b(endings.encode(), digest_size=16).hexdigest()}"
 
 

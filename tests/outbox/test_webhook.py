@@ -115,10 +115,13 @@ def test_the_request_is_signed() -> None:
 def test_the_id_stays_the_same() -> None:
     """The same results posted again have the same id; others, or more of them, have another one."""
     again = posted(ACCEPTED, now=1700000000.0).headers["webhook-id"]
-    others = {message_id(some) for some in ([REFUSED], [ACCEPTED, REFUSED], [attrs.evolve(ACCEPTED, tries=3)])}
+    put_again = attrs.evolve(ACCEPTED, put_at=1000.75)
+    others = {
+        message_id(some) for some in ([REFUSED], [ACCEPTED, REFUSED], [attrs.evolve(ACCEPTED, tries=3)], [put_again])
+    }
 
     assert posted(ACCEPTED).headers["webhook-id"] == again
-    assert len(others | {again}) == 4
+    assert len(others | {again}) == 5
 
 
 @pytest.mark.parametrize("status", [200, 204, 299])
