@@ -20,7 +20,6 @@ from pushgateway.cli import options
 from pushgateway.cli.language import mark
 from pushgateway.config import Config, load_config
 from pushgateway.model.errors import FieldError
-from pushgateway.model.secret import where
 from pushgateway.vendor import Vendor
 
 if TYPE_CHECKING:
@@ -124,6 +123,7 @@ def open_(ctx: click.Context, /, *, config: Path, certificate_id: str, as_json: 
 def _ask(config: Config, ask: Callable[[SharedState], Awaitable[T]]) -> T:
     """The answer of the store in this configuration. One that cannot be used is a sentence and exit code 2."""
     from pushgateway.state import open_state
+    from pushgateway.state.guard import why_gone
 
     address = config.options.get("state")
     if address is None:
@@ -140,7 +140,7 @@ def _ask(config: Config, ask: Callable[[SharedState], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except Exception as failed:  # whatever a client raises: its text may hold a password
-        raise FieldError("state", f"{store.name} cannot be used: {where(failed)}") from None
+        raise FieldError("state", f"cannot be used: {why_gone(store, failed)}") from None
 
 
 def _certificates_by_login(config: Config) -> dict[str, list[str]]:

@@ -6,7 +6,6 @@ the shared state and the outbox.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from pushgateway.model.installing import core_command
 from pushgateway.model.secret import Secret, safe_repr
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from redis.asyncio import BlockingConnectionPool, Redis
 
 SCHEMES = frozenset({"redis", "rediss", "unix"})
 """Of the URLs that name a Redis: TCP, TLS and a socket of this machine."""
@@ -50,8 +49,8 @@ class RedisDatabase:
 
     def __init__(self, url: str, *, timeout: float = 0.5, connections: int = 16, field: str = "url") -> None:
         """`timeout`: seconds to connect, and again for each answer. `connections`: at most so many; a further call
-        waits for one. `field`: what an error calls the URL. Raises `FieldError` for the URL, `ConfigError` if redis-py
-        is not installed."""
+        waits for one. `field`: what an error calls the URL. Raises `FieldError` for the URL and its options,
+        `ConfigError` if redis-py is not installed."""
         self.name = check_redis_url(field, url)
         self._url = Secret(url)
         self._timeout = timeout
@@ -60,6 +59,11 @@ class RedisDatabase:
             import redis  # noqa: F401
         except ImportError:
             raise ConfigError([f"{self.name} needs redis, which is not installed: {core_command('redis')}"]) from None
+        try:
+            pool = self._pool()
+            pool.connection_class(**pool.connection_kwargs)  # it opens nothing
+        except Exception:  # whatever redis-py raises: its text may quote the URL
+            raise FieldError(field, "has an option that redis-py does not know, or a wrong value of one") from None
 
     @cached_property
     def client(self) -> Redis:
@@ -67,20 +71,27 @@ class RedisDatabase:
 
         Its errors are those of redis-py, and `TimeoutError`.
         """
-        from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.asyncio import Redis
+
+        return Redis.from_pool(self._pool())
+
+    def _pool(self) -> BlockingConnectionPool:
+        from redis.asyncio import BlockingConnectionPool
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
-        options: Mapping[str, Any] = {
+        options: dict[str, Any] = {
             "socket_timeout": self._timeout,
             "socket_connect_timeout": self._timeout,
-            "socket_keepalive": True,
             "retry": Retry(NoBackoff(), 0),  # who calls decides whether to ask again
         }
+        if not self.name.startswith("unix:"):
+            options["socket_keepalive"] = True
         pool = BlockingConnectionPool.from_url(
             self._url.reveal(), max_connections=self._connections, timeout=self._timeout, **options
         )
-        return Redis.from_pool(pool)
+        pool.connection_kwargs["decode_responses"] = False  # whatever the URL says
+        return pool
 
     async def aclose(self) -> None:
         """Close all connections. Safe to call more than once."""

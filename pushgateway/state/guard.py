@@ -12,6 +12,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from pushgateway.model.errors import StoreError
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import SharedStateChanged
@@ -69,7 +70,7 @@ class GuardedState:
         self._pause = min(max(2 * self._pause, FIRST_PAUSE), LAST_PAUSE)
         self._retry_at = now + self._pause * self._rng.uniform(0.8, 1.0)
         if not was_gone:
-            self._emitter.emit(SharedStateChanged(available=False), f"{self.state.name}: {where(failed)}")
+            self._emitter.emit(SharedStateChanged(available=False), why_gone(self.state, failed))
 
     def _answered(self) -> None:
         self._pause = 0.0
@@ -83,4 +84,10 @@ class GuardedState:
             async with asyncio.timeout(self._limit):
                 await self.state.aclose()
         except Exception as failed:
-            self._emitter.complain(f"the shared state was not closed in order: {where(failed)}")
+            self._emitter.complain(f"the shared state was not closed in order: {why_gone(self.state, failed)}")
+
+
+def why_gone(state: SharedState, failed: Exception) -> str:
+    """What a log may show of a failed call: our own sentence, or where a client has failed, whose text may hold a
+    password."""
+    return str(failed) if isinstance(failed, StoreError) else f"{state.name}: {where(failed)}"

@@ -141,12 +141,16 @@ def test_open_opens_the_quotas_of_one_certificate(folder: Path) -> None:
         ("", "state: the configuration has no table [state]"),
         (
             "[state]\nurl = 'redis://user:canary-5d1f@127.0.0.1:1/0'",
-            "state: redis://127.0.0.1:1/0 cannot be used: ConnectionError",
+            "state: cannot be used: redis://127.0.0.1:1/0: ConnectionError",
+        ),
+        (
+            "[state]\nurl = 'sqlite:///pushgateway.toml'",
+            "state: cannot be used: pushgateway.toml: is no SQLite database",
         ),
     ],
 )
 def test_a_state_that_cannot_be_used_is_a_sentence(folder: Path, config: str, said: str) -> None:
-    """No table, or no server there: exit code 2, and no password is shown."""
+    """No table, no server there, or another file: exit code 2, and no password is shown."""
     (folder / "pushgateway.toml").write_text(config)
     result = run(folder, "show")
 

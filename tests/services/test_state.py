@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from servers import Redis
 from state_conformance import *  # noqa: F403 - the tests
 from state_conformance import Store
 
-from pushgateway.state import open_state
+from pushgateway.state import Claim, open_state
 
 UNIT = 0.04
 
@@ -21,3 +22,13 @@ async def store(redis_url: str) -> AsyncIterator[Store]:
     state = open_state(redis_url)
     yield Store(state, UNIT, asyncio.sleep)
     await state.aclose()
+
+
+async def test_a_socket_of_this_machine_can_be_used(own_redis: Redis) -> None:
+    """A URL `unix://` with a number of the database works like one with a host."""
+    state = open_state(f"unix://{own_redis.folder}/redis.sock?db=1")
+    first = await state.claim_receipts(["r"], "a", hold=60.0)
+    second = await state.claim_receipts(["r"], "b", hold=60.0)
+    await state.aclose()
+
+    assert [*first, *second] == [Claim.NEW, Claim.BUSY]

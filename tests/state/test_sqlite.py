@@ -87,8 +87,9 @@ async def test_what_ended_is_deleted(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", ["no database", "a folder", "no folder"])
-async def test_a_wrong_file_costs_no_push(tmp_path: Path, kind: str) -> None:
-    """What lies there is no database, or nothing can: pushes are sent, and one event reports the store."""
+async def test_a_wrong_file_costs_no_push(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What lies there is no database, or nothing can: pushes are sent, and one event and one line report the store. The
+    line says what is wrong with the file."""
     events: list[Event] = []
     path = tmp_path / "state.db"
     if kind == "a folder":
@@ -104,3 +105,5 @@ async def test_a_wrong_file_costs_no_push(tmp_path: Path, kind: str) -> None:
 
     assert all(outcome.ok for outcome in outcomes)
     assert [event for event in events if isinstance(event, SharedStateChanged)] == [SharedStateChanged(available=False)]
+    said = {"no database": "is no SQLite database", "a folder": "is no regular file", "no folder": "No such file"}[kind]
+    assert [f"state.db: {said}" in record.getMessage() for record in caplog.records] == [True]

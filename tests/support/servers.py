@@ -143,7 +143,8 @@ class Redis(Server):
         return f"redis://127.0.0.1:{self.port}"
 
     def arguments(self) -> Sequence[str]:
-        return ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        socket_too = ["--unixsocket", str(self.folder / "redis.sock")]
+        return ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *socket_too]
 
     def answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
