@@ -142,9 +142,14 @@ class SqlDevices:
             which = and_(which, ROWS.c.device != keep)
 
         def work(connection: Connection) -> frozenset[int]:
-            ended = frozenset(row.id for row in _locked(connection, which))
-            _delete(connection, ended)
-            return ended
+            # Two looks: where the first one waited for a transaction that has replaced a row (`rotate`), it finds
+            # neither the old row nor the new one.
+            ended: list[int] = []
+            for _ in range(2):
+                found = [row.id for row in _locked(connection, which)]
+                _delete(connection, found)
+                ended += found
+            return frozenset(ended)
 
         return await self._database.run(work)
 

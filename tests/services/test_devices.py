@@ -1,17 +1,20 @@
 """The devices on PostgreSQL and MariaDB: the same promises as on SQLite, and a server that is killed under load."""
 
 import asyncio
+import random
 from collections import Counter
 from typing import Any
 
 import pytest
 from device_promises import *  # noqa: F403 - the same tests as without a server
+from device_promises import table, token
 from pushgateway_oppo.sandbox import OppoSandbox
 from servers import Postgres, with_database
 from unbinding_processes import assert_nothing_left_afterwards
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken, Reason
 from pushgateway.devices import Devices
+from pushgateway.devices.devices import open_store
 from pushgateway.observe.events import DevicesChanged, Event
 from pushgateway.testing import SandboxTransport
 
@@ -26,6 +29,27 @@ def url(request: pytest.FixtureRequest) -> str:
 def test_three_processes_send_nothing_once_a_phone_is_unbound(url: str) -> None:
     """By the clock that all processes of a machine have, from the moment when `unbind` or `bind` has returned."""
     assert_nothing_left_afterwards(url, 3)
+
+
+def test_a_device_whose_token_is_just_being_replaced_is_unbound_all_the_same(url: str) -> None:
+    """While `unbind` waits for the transaction of a `rotate`, the old row goes and a new one comes: that one ends too.
+    It holds whichever of the two comes first, many times over."""
+
+    async def scene() -> None:
+        here, there = (open_store(url, None, random.Random(seed)) for seed in range(2))
+        try:
+            for number in range(60):
+                await here.bind("ann", "d1", token(f"a{number}"), "", 1.0)
+                await asyncio.gather(
+                    there.rotate(token(f"a{number}"), token(f"b{number}"), 2.0),
+                    here.unbind("ann", "d1"),
+                )
+                assert await table(here, "ann") == []
+        finally:
+            await here.aclose()
+            await there.aclose()
+
+    asyncio.run(scene())
 
 
 def test_a_killed_server_holds_up_neither_the_loop_nor_other_pushes(own_postgres: Postgres) -> None:
