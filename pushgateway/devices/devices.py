@@ -102,9 +102,9 @@ class Devices:
         """The app on a user's device has reported its push token: after a login, and at each start of the app.
 
         The token belongs to nobody else then, and the device has no other token. When this has taken it over from
-        another user, no request for that user begins after this has returned; that takes 0.3 seconds if the devices are
-        `shared`, also for a report within a minute after the first. `locale`: the language of the app, such as
-        `zh-Hans-CN`, for the host's texts.
+        another user, no request for that user begins after this has returned, nor one for a device that is unbound
+        because the user has too many; that takes 0.3 seconds if the devices are `shared`, also for a report within a
+        minute after the first. `locale`: the language of the app, such as `zh-Hans-CN`, for the host's texts.
 
         `at`: when it was reported (epoch seconds), for reports that come late, such as from your own table or a queue.
         If this token or this device has a later report, nothing is changed, and the binding of that is returned.
@@ -120,7 +120,9 @@ class Devices:
         )
         # Taken over just now, or perhaps by a call whose answer was lost.
         if bound.ended or (bound.former_at is not None and abs(now - bound.former_at) < RECENT):
-            await self._confirmations.wait_until_ended(lambda token, owner: token == push_token and owner.user != user)
+            await self._confirmations.wait_until_ended(
+                lambda token, owner: owner.binding in bound.ended or (token == push_token and owner.user != user)
+            )
         return bound.binding
 
     async def rotate(self, old: PushToken, new: PushToken) -> Binding | None:

@@ -57,12 +57,13 @@ class MemoryDevices:
         owner = Owner(user, device, self._rng.getrandbits(62) + 1, 1)
         binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
         self._keep(binding)
+        beyond = frozenset[int]()
         if most is not None:
             others = [one for one in self._by_user[user].values() if one is not binding]
             others.sort(key=lambda one: one.seen_at, reverse=True)
-            self._end_all(others[most - 1 :])
+            beyond = self._end_all(others[most - 1 :])
         ended = frozenset(one.owner.binding for one in former if one.user != user)
-        return Bound(binding, ended, max((one.bound_at for one in former), default=None))
+        return Bound(binding, ended | beyond, max((one.bound_at for one in former), default=None))
 
     async def rotate(self, old: PushToken, new: PushToken, now: float) -> Binding | None:
         """See `DeviceStore`."""

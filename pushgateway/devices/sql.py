@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+import attrs
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -106,10 +107,23 @@ class SqlDevices:
             owner = Owner(user, device, number, 1)
             binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
             _insert(connection, binding)
-            if most is not None:
-                _delete(connection, _beyond(connection, binding, most))
-            ended = frozenset(row.id for row in former if row.user_id != user)
-            return Bound(binding, ended, max((row.bound_at for row in former), default=None))
+            beyond = [] if most is None else _beyond(connection, user, most, beside=number)
+            _delete(connection, beyond)
+            ended = {*beyond, *(row.id for row in former if row.user_id != user)}
+            return Bound(binding, frozenset(ended), max((row.bound_at for row in former), default=None))
+
+        bound = await self._database.run(work)
+        if most is None or bound.binding.owner.binding != number or self._database.dialect == "sqlite":
+            return bound
+        # Another transaction may have bound a device of this user meanwhile, which neither of the two has seen.
+        beyond = await self._end_beyond(user, most)
+        return attrs.evolve(bound, ended=bound.ended | beyond)
+
+    async def _end_beyond(self, user: str, most: int) -> frozenset[int]:
+        def work(connection: Connection) -> frozenset[int]:
+            beyond = _beyond(connection, user, most)
+            _delete(connection, beyond)
+            return frozenset(beyond)
 
         return await self._database.run(work)
 
@@ -287,11 +301,14 @@ def _delete(connection: Connection, numbers: Collection[int]) -> None:
         connection.execute(delete(ROWS).where(ROWS.c.id.in_(some)))
 
 
-def _beyond(connection: Connection, binding: Binding, most: int) -> Sequence[int]:
-    """The bindings of its user that are too many beside this one: those that were reported longest ago."""
-    others = and_(ROWS.c.user_id == binding.user, ROWS.c.id != binding.owner.binding)
-    order = (ROWS.c.seen_at.desc(), ROWS.c.id)
-    return connection.execute(select(ROWS.c.id).where(others).order_by(*order).offset(most - 1)).scalars().all()
+def _beyond(connection: Connection, user: str, most: int, *, beside: int | None = None) -> list[int]:
+    """The bindings of a user that are too many: those that were reported longest ago, but not the binding `beside`.
+
+    All of his are locked, so that another transaction does not end one that stays, because of one that ends here.
+    """
+    rows = [row for row in _locked(connection, ROWS.c.user_id == user) if row.id != beside]
+    rows.sort(key=lambda row: row.seen_at, reverse=True)
+    return [row.id for row in rows[most if beside is None else most - 1 :]]
 
 
 def _set_badges(connection: Connection, counts: Mapping[str, int], *, known: bool) -> None:

@@ -24,7 +24,7 @@ class Bound:
 
     binding: Binding
     ended: frozenset[int] = frozenset()
-    """The bindings of other users that ended by it."""
+    """The bindings that ended by it and that were of other users, or were too many."""
     former_at: float | None = None
     """When the latest of the bindings that it found, of this token or this device, was bound; None: it found none."""
 

@@ -163,3 +163,21 @@ def test_a_report_right_after_the_first_waits_too(name: str) -> None:
 def test_alone_nobody_waits_while_nothing_is_sent(name: str) -> None:
     """The one process that sends knows what it has asked."""
     assert seconds_of(CALLS[name], after=0.0, is_shared=False) == 0.0
+
+
+def test_a_device_that_gives_its_place_to_another_is_waited_for() -> None:
+    """Its user has too many: when the login on the new one has returned, no request for the old one begins, which may
+    be another user's by then."""
+
+    async def scene() -> float:
+        loop = asyncio.get_running_loop()
+        devices = Devices(Store(is_shared=True), clock=loop.time, most=1)
+        await devices.bind("ann", "d1", PushToken(1, "a"))
+        await asyncio.sleep(RECENT)
+        began = loop.time()
+        await devices.bind("ann", "d2", PushToken(1, "b"))
+        took = loop.time() - began
+        await devices.aclose()
+        return took
+
+    assert run_virtual(scene()) == pytest.approx(GOOD_FOR + MARGIN)

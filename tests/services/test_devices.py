@@ -52,6 +52,28 @@ def test_a_device_whose_token_is_just_being_replaced_is_unbound_all_the_same(url
     asyncio.run(scene())
 
 
+def test_logins_at_the_same_moment_leave_no_more_devices_than_allowed(url: str) -> None:
+    """Neither transaction sees the device that the other one binds. One is left of them, also where one is allowed."""
+
+    async def scene() -> None:
+        here, there = (open_store(url, None, random.Random(seed)) for seed in range(2))
+        try:
+            for number in range(20):
+                user, stores = f"u{number}", [here, there] * 2
+                await asyncio.gather(
+                    *(
+                        store.bind(user, f"d{place}", token(f"{number}-{place}"), "", float(place), most=1)
+                        for place, store in enumerate(stores)
+                    )
+                )
+                assert len(await table(here, user)) == 1
+        finally:
+            await here.aclose()
+            await there.aclose()
+
+    asyncio.run(scene())
+
+
 def test_a_killed_server_holds_up_neither_the_loop_nor_other_pushes(own_postgres: Postgres) -> None:
     """While PostgreSQL is gone, pushes without an owner are sent as always and pushes to users end unsent; when
     it is back, these are sent again, and a token that was called dead meanwhile is retired. The loop is never held."""

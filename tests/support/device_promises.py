@@ -136,7 +136,8 @@ def test_a_user_has_so_many_devices_at_most(url: str) -> None:
         await store.bind("ann", "d0", token("t0"), "", 9.0, most=3)
 
         assert len(await table(store, "ann")) == 3
-        await store.bind("ann", "d3", token("t3"), "", 5.0, most=3)
+        oldest = (await store.of_users(["ann"]))["ann"][1]
+        assert (await store.bind("ann", "d3", token("t3"), "", 5.0, most=3)).ended == {oldest.owner.binding}
         assert [device for _, device, _ in await table(store, "ann")] == ["d0", "d2", "d3"]
         await store.bind("ann", "d4", token("t4"), "", 0.1, most=1)
         assert [device for _, device, _ in await table(store, "ann")] == ["d4"]
