@@ -320,8 +320,9 @@ class _Encoding:
 
     def __init__(self, rng: random.Random, contents: Contents, times: tuple[float, float, float, float | None]) -> None:
         """`times`: those of an `Entry`: `put_at`, `due`, `since` and `expires`."""
-        self._ids, self._contents = Ids(rng), contents
+        self._ids, self._contents, self._rng = Ids(rng), contents, rng
         self._same = (*times, rng.getrandbits(62))
+        self._tokens: set[str] = set()
         self._last: tuple[Notification | None, float | None, bool] = (None, None, True)
         self._content = b""
         self._certificate_id = ""
@@ -340,13 +341,17 @@ class _Encoding:
             dedupe_id = self._ids.make(token, note)
         if token.certificate_id != self._certificate_id:
             self._certificate_id = as_owner_id("certificate_id", token.certificate_id)
+        same = self._same
+        if token.token in self._tokens:  # another lot, because a phone that drops repeats would drop an equal text
+            same = (*same[:-1], self._rng.getrandbits(62))
+        self._tokens.add(token.token)
         owner, context = push.owner, push.context
         return Entry._make(
             (
                 *(dedupe_id, token.certificate_id, token.token, push.priority.value, self._content),
                 None if context is None else encode_context(context),
                 *((None, None) if owner is None else (owner.user, owner.device)),
-                *self._same,
+                *same,
                 *((0, 0) if owner is None else (owner.binding, owner.generation)),
                 digest,
             )

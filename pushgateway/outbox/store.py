@@ -47,7 +47,8 @@ class Entry(NamedTuple):
     expires: float | None
     """Not to be sent from then on."""
     lot: int
-    """The same number for all that were put together."""
+    """The same number for all that were put together, except for further pushes to one phone. Equal contents of one lot
+    are one message, of which a phone that drops repeats shows one."""
     binding: int
     generation: int
     """These two and user and device are `Push.owner`."""

@@ -806,7 +806,8 @@ class DroppingPhones(Toy):
 
 def test_one_message_id_for_phones_that_drop_repeats(tmp_path: Path) -> None:
     """Where phones drop repeats of a message, all pushes of one `put` with an equal notification have the same message
-    id whenever they are sent, and those of another `put` have another; one of the host's own stays."""
+    id whenever they are sent, and those of another `put` have another, also a second one for the same phone in one
+    `put`; one of the host's own stays."""
 
     async def scene(s: Scene) -> Any:
         sent: list[Push] = []
@@ -819,16 +820,17 @@ def test_one_message_id_for_phones_that_drop_repeats(tmp_path: Path) -> None:
         s.gateway.stream = watched  # type: ignore[method-assign,assignment]
         same, own = note(), note(dedupe_id="mine")
         await s.outbox.put([push("a", notification=same), push("b", notification=same), push("own", notification=own)])
-        await s.outbox.put([push("c", notification=same)])
+        await s.outbox.put([push("c", notification=same), push("c", notification=same, context="second")])
         await lose(s, 1)
         async with s.worker():
             await asyncio.sleep(2)
-        again = {one.push_token.token: one.notification.dedupe_id for one in sent}
+        again = {one.context or one.push_token.token: one.notification.dedupe_id for one in sent}
         return again, s.taken.endings()
 
     names, endings = run(tmp_path, scene, vendors={"toy": DroppingPhones})
 
-    assert names["a"] == names["b"] != names["c"]
+    assert names["a"] == names["b"]
+    assert len({names["a"], names["c"], names["second"]}) == 3
     assert names["own"] == "mine"
     assert len(names["a"] or "") == 20
     assert set(endings.values()) == {ACCEPTED}
