@@ -7,7 +7,6 @@ happens while the store cannot be used, and the events.
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import Final, Self, TypeVar
 from pushgateway.databases.sql import SqlDatabase, check_sql_url
 from pushgateway.devices.confirmations import Confirmations
 from pushgateway.devices.memory import MemoryDevices
-from pushgateway.devices.store import Counts, DeviceStore, Verdict
+from pushgateway.devices.store import MOST_UNREAD, Counts, DeviceStore, Verdict
 from pushgateway.devices.verdicts import Verdicts
 from pushgateway.engine.bindings import Confirmation
 from pushgateway.engine.loop_binding import LoopBinding
@@ -38,6 +37,12 @@ T = TypeVar("T")
 
 LONGEST_LOCALE: Final = 64
 """Characters of a locale, at most."""
+LONGEST_TOKEN: Final = 4096
+"""Bytes of a token, at most."""
+LONGEST_CERTIFICATE_ID: Final = 255
+"""Characters of the certificate id of a token, at most."""
+LATEST: Final = 1e11
+"""Epoch seconds that no time reaches, in the year 5138: a larger number is in milliseconds."""
 LONGEST_QUESTION: Final = 2.0
 """Seconds that a request waits for the answer whether it may leave."""
 PAUSE: Final = 1.0
@@ -63,7 +68,8 @@ class Devices:
 
     A device is one installation of the app; its id is the host's, for example one that the app makes at its first
     start. Make one in each process, and close it after the gateway. It belongs to the event loop of its first call. All
-    methods raise `StoreError` when the database cannot be used now, and `FieldError` for wrong values.
+    methods raise `StoreError` when the database cannot be used now, and `FieldError` for wrong values: ids and tokens
+    that are empty or too long, times that are no epoch seconds.
     """
 
     def __init__(
@@ -112,7 +118,7 @@ class Devices:
         """
         as_owner_id("user", user)
         as_owner_id("device", device)
-        check_kind("push_token", PushToken, push_token)
+        _check_storable("push_token", push_token)
         _check_locale(locale)
         now = self._clock() if at is None else min(_as_time("at", at), self._clock())
         bound = await self._use(
@@ -131,7 +137,7 @@ class Devices:
         None if `old` is not bound, or `new` is bound already; then nothing is changed.
         """
         check_kind("old", PushToken, old)
-        check_kind("new", PushToken, new)
+        _check_storable("new", new)
         return await self._use(lambda: self._store.rotate(old, new, self._clock()))
 
     async def unbind(self, user: str, device: str) -> bool:
@@ -186,9 +192,10 @@ class Devices:
 
     async def count_badges(self, users: Iterable[str], add: int = 1) -> Mapping[str, int]:
         """Add to the number of unread messages of each of these users, which is 0 at first and never less. What they
-        are then, in the order given: for `Badge.set(count)`, so that the app's icon shows the same on all devices."""
-        if isinstance(add, bool) or not isinstance(add, int):
-            raise FieldError("add", "must be an int")
+        are then, in the order given: for `Badge.set(min(count, 99))`, so that the app's icon shows the same on all
+        devices."""
+        if type(add) is not int or abs(add) > MOST_UNREAD:
+            raise FieldError("add", f"must be an int, at most {MOST_UNREAD:,} up or down")
         wanted = _as_users(users)
         found = await self._use(lambda: self._store.count_badges(wanted, add))
         return {user: found[user] for user in wanted}
@@ -196,8 +203,8 @@ class Devices:
     async def set_badge(self, user: str, count: int = 0) -> None:
         """Set the number of unread messages of a user: 0 when he has read them."""
         as_owner_id("user", user)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise FieldError("count", "must be an int, 0 or more")
+        if type(count) is not int or not 0 <= count <= MOST_UNREAD:
+            raise FieldError("count", f"must be an int, 0 to {MOST_UNREAD:,}")
         await self._use(lambda: self._store.set_badge(user, count))
 
     async def retire(self, push_token: PushToken, *, before: float) -> bool:
@@ -208,7 +215,8 @@ class Devices:
         no call.
         """
         check_kind("push_token", PushToken, push_token)
-        return await self._use(lambda: self._store.retire_token(push_token, before))
+        since = _as_time("before", before)
+        return await self._use(lambda: self._store.retire_token(push_token, since))
 
     async def take_receipts(self, receipts: Iterable[Receipt]) -> int:
         """Unbind the tokens that receipts of kind `UNREGISTERED` call dead; where the vendor names a replacement and
@@ -222,7 +230,7 @@ class Devices:
             if receipt.kind is not ReceiptKind.UNREGISTERED or receipt.at is None:
                 continue
             new = receipt.replacement if receipt.proof is Proof.VENDOR else None
-            if new is not None and await self.rotate(receipt.push_token, new) is not None:
+            if new is not None and not _obstacle(new) and await self.rotate(receipt.push_token, new) is not None:
                 changed += 1
             else:
                 changed += await self.retire(receipt.push_token, before=receipt.at - SURE)
@@ -231,7 +239,8 @@ class Devices:
     async def prune(self, *, seen_before: float) -> int:
         """Unbind devices that have reported their token before this time (epoch seconds) for the last time. How many
         these were. Vendors drop tokens that were not used for months; nothing is pruned unless the host calls this."""
-        return await self._use(lambda: self._store.prune(seen_before))
+        before = _as_time("seen_before", seen_before)
+        return await self._use(lambda: self._store.prune(before))
 
     async def aclose(self) -> None:
         """Write what waits, and close the database. Call it after the gateway is closed."""
@@ -349,9 +358,25 @@ def _as_users(users: Iterable[str]) -> list[str]:
 
 
 def _as_time(field: str, at: object) -> float:
-    if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= LATEST:
         raise FieldError(field, "must be epoch seconds")
     return float(at)
+
+
+def _check_storable(field: str, push_token: object) -> None:
+    check_kind(field, PushToken, push_token)
+    if isinstance(push_token, PushToken) and (obstacle := _obstacle(push_token)):
+        raise FieldError(field, obstacle)
+
+
+def _obstacle(push_token: PushToken) -> str:
+    """Why it cannot be bound; "": it can. An app reports it, so it may be anything."""
+    if not 0 < len(push_token.token.encode()) <= LONGEST_TOKEN:
+        return f"its token must have 1 to {LONGEST_TOKEN:,} bytes"
+    certificate_id = push_token.certificate_id
+    if not certificate_id.isprintable() or len(certificate_id) > LONGEST_CERTIFICATE_ID:
+        return f"its certificate id must have at most {LONGEST_CERTIFICATE_ID} characters, all printable"
+    return ""
 
 
 def _check_locale(locale: object) -> None:

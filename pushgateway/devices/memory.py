@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from pushgateway.devices.store import Bound, Count, Counts, Verdict
+from pushgateway.devices.store import Bound, Count, Counts, Verdict, added
 from pushgateway.model.binding import Binding
 from pushgateway.model.push import Owner, PushToken
 from pushgateway.model.secret import safe_repr
@@ -120,7 +120,7 @@ class MemoryDevices:
     async def count_badges(self, users: Sequence[str], add: int) -> Mapping[str, int]:
         """See `DeviceStore`."""
         for user in users:
-            self._badges[user] = max(self._badges.get(user, 0) + add, 0)
+            self._badges[user] = added(self._badges.get(user, 0), add)
         return {user: self._badges[user] for user in users}
 
     async def set_badge(self, user: str, count: int) -> None:

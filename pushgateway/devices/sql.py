@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 
 from pushgateway.databases.sql import SqlDatabase
-from pushgateway.devices.store import Bound, Count, Counts, Verdict
+from pushgateway.devices.store import Bound, Count, Counts, Verdict, added
 from pushgateway.model.binding import Binding
 from pushgateway.model.push import Owner, PushToken
 from pushgateway.model.secret import safe_repr
@@ -239,7 +239,7 @@ class SqlDevices:
                 of_these = BADGES.c.user_id.in_(some)
                 query = select(BADGES).where(of_these).order_by(BADGES.c.user_id).with_for_update()
                 known = {row.user_id: row.badge for row in connection.execute(query)}
-                counts = {user: max(known.get(user, 0) + add, 0) for user in some}
+                counts = {user: added(known.get(user, 0), add) for user in some}
                 _set_badges(connection, {user: count for user, count in counts.items() if user in known}, known=True)
                 _set_badges(
                     connection, {user: count for user, count in counts.items() if user not in known}, known=False
@@ -284,7 +284,8 @@ class SqlDevices:
 
 
 def _key(push_token: PushToken) -> str:
-    return hashlib.sha256(f"{push_token.certificate_id}\0{push_token.token}".encode()).hexdigest()
+    text = f"{push_token.certificate_id}\0{push_token.token}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_device(user: str, device: str) -> ColumnElement[bool]:

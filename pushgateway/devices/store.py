@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
 from pushgateway.model.binding import Binding
 from pushgateway.model.push import PushToken
 from pushgateway.model.secret import safe_repr
+
+MOST_UNREAD: Final = 1_000_000_000
+"""The largest badge of a user."""
+
+
+def added(badge: int, add: int) -> int:
+    """A badge after adding to it: never less than 0, nor more than `MOST_UNREAD`."""
+    return min(max(badge + add, 0), MOST_UNREAD)
 
 
 @safe_repr
@@ -114,7 +122,7 @@ class DeviceStore(Protocol):
         """End the binding of a token if it was reported before this time for the last time; whether it was."""
 
     async def count_badges(self, users: Sequence[str], add: int) -> Mapping[str, int]:
-        """Add to the badge of each of these users, which is 0 at first and never less; what they are then."""
+        """Add to the badge of each of these users, which is 0 at first (see `added`); what they are then."""
 
     async def set_badge(self, user: str, count: int) -> None:
         """Set the badge of a user."""

@@ -129,6 +129,8 @@ class Owner:
     def __attrs_post_init__(self) -> None:
         as_owner_id("Owner.user", self.user)
         as_owner_id("Owner.device", self.device)
+        if type(self.binding) is not int or type(self.generation) is not int or self.binding < 0:
+            raise FieldError("Owner.binding", "and generation must be whole numbers, as `Binding.owner` has them")
 
     def __repr__(self) -> str:
         user = getattr(self, "user", UNSET)

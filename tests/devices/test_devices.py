@@ -261,16 +261,71 @@ def test_a_report_may_come_late() -> None:
     assert run(scene) == [NOW - 5.0, NOW]
 
 
-@pytest.mark.parametrize("at", [float("nan"), float("inf"), True, "2026-11-29"])
-def test_a_wrong_time_of_a_report_is_refused(at: float) -> None:
-    """Before anything is stored."""
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), 10**400, -1, NOW * 1000, True, "2026-11-29", None])
+def test_a_wrong_time_is_refused(at: float) -> None:
+    """Milliseconds too, by which `prune` would unbind everybody; nothing is changed."""
 
     async def scene(devices: Devices) -> None:
-        with pytest.raises(FieldError, match=r"^at: must be epoch seconds$"):
-            await devices.bind("ann", "d1", A, at=at)
-        assert await devices.of_users(["ann"]) == {"ann": []}
+        await devices.bind("ann", "d1", A, at=NOW - 5.0)
+        if at is not None:
+            with pytest.raises(FieldError, match=r"^at: must be epoch seconds$"):
+                await devices.bind("ann", "d1", B, at=at)
+        with pytest.raises(FieldError, match=r"^before: must be epoch seconds$"):
+            await devices.retire(A, before=at)
+        with pytest.raises(FieldError, match=r"^seen_before: must be epoch seconds$"):
+            await devices.prune(seen_before=at)
+        assert await owners(devices) == {"ann": ["a"], "bob": []}
 
     run(scene)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        PushToken(1, ""),
+        PushToken(1, "x" * 4097),
+        PushToken("c" * 256, "x"),
+        PushToken("\0", "x"),
+        PushToken("\ud800", "x"),
+    ],
+)
+def test_a_token_that_not_every_database_can_store_is_refused(wrong: PushToken) -> None:
+    """An app may report anything. It is no fault of the database, which goes on being asked, and the token that the
+    device had stays. Nothing is known of such a token, and nothing is replaced by it."""
+    replaced = dead(A, replacement=wrong, proof=Proof.VENDOR)
+
+    async def scene(devices: Devices) -> None:
+        await devices.bind("ann", "d1", A)
+        with pytest.raises(FieldError, match=r"^push_token: its "):
+            await devices.bind("ann", "d1", wrong)
+        with pytest.raises(FieldError, match=r"^new: its "):
+            await devices.rotate(A, wrong)
+        assert not await devices.retire(wrong, before=NOW)
+        assert await owners(devices) == {"ann": ["a"], "bob": []}
+        assert await devices.take_receipts([dead(wrong), replaced]) == 1
+        assert await owners(devices) == {"ann": [], "bob": []}
+
+    run(scene)
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite"])
+def test_the_longest_token_and_certificate_id_are_stored(url: str, tmp_path: Path) -> None:
+    """At the limit."""
+    longest = PushToken("李" * 255, "x" * 4096)
+
+    async def scene() -> list[PushToken]:
+        async with Devices(f"sqlite:///{tmp_path}/devices.sqlite" if url == "sqlite" else url) as devices:
+            await devices.bind("ann", "d1", longest)
+            return [one.push_token for one in (await devices.of_users(["ann"]))["ann"]]
+
+    assert asyncio.run(scene()) == [longest]
+
+
+@pytest.mark.parametrize("wrong", ["1 OR 1=1", 1.5, True, None, -1])
+def test_an_owner_with_a_wrong_number_is_refused(wrong: object) -> None:
+    """Before it is in a question to the database, which would fail for all pushes that are asked about with it."""
+    with pytest.raises(FieldError, match=r"^Owner\.binding: "):
+        Owner("ann", "d1", wrong)  # type: ignore[arg-type]
 
 
 def test_a_login_may_end_the_other_devices_of_its_user() -> None:
@@ -293,9 +348,12 @@ def test_unread_messages_are_counted_by_user() -> None:
         assert list((await devices.count_badges(["bob", "ann", "bob"])).items()) == [("bob", 1), ("ann", 1)]
         await devices.set_badge("ann")
         assert await devices.count_badges(["ann", "bob"]) == {"ann": 1, "bob": 2}
-        for wrong in (-1, True, 1.0):
+        for wrong in (-1, 10**9 + 1, True, 1.0):
             with pytest.raises(FieldError, match=r"^count: "):
                 await devices.set_badge("ann", wrong)  # type: ignore[arg-type]
+        for wrong in (10**9 + 1, -(10**9) - 1, True, 1.0):
+            with pytest.raises(FieldError, match=r"^add: "):
+                await devices.count_badges(["ann"], wrong)  # type: ignore[arg-type]
         with pytest.raises(FieldError, match=r"^users: "):
             await devices.count_badges("ann")
 

@@ -176,7 +176,7 @@ def test_one_device_may_be_kept_when_a_user_is_unbound(url: str) -> None:
 
 
 def test_badges_are_counted_for_each_user(url: str) -> None:
-    """They begin at 0, are never less, and do not depend on devices."""
+    """They begin at 0, are never less, nor more than any database can store, and do not depend on devices."""
 
     async def scene(store: DeviceStore) -> None:
         assert await store.count_badges(["ann", "Ann"], 2) == {"ann": 2, "Ann": 2}
@@ -184,6 +184,9 @@ def test_badges_are_counted_for_each_user(url: str) -> None:
         await store.set_badge("ann", 0)
         await store.set_badge("eve", 7)
         assert await store.count_badges(["ann", "eve", "bob"], -5) == {"ann": 0, "eve": 2, "bob": 0}
+        for _ in range(10):
+            counts = await store.count_badges(["ann"], 10**9)
+        assert counts == {"ann": 10**9}
 
     run(url, scene)
 
