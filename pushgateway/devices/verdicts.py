@@ -55,10 +55,12 @@ class Verdicts:
             self._share(push_token.certificate_id).add(push_token.token, now, is_dead=False)
 
     def add(self, push_token: PushToken, verdict: Verdict) -> None:
-        """A vendor calls the token of a binding dead."""
+        """A vendor calls the token of a binding dead. Of several verdicts about one binding that of the latest
+        generation counts, in whichever order they come."""
         loop = asyncio.get_running_loop()
         self._share(verdict.certificate_id).add(push_token.token, loop.time(), is_dead=True)
-        if len(self._waiting) < MOST:
+        known = self._waiting.get(verdict.binding)
+        if len(self._waiting) < MOST and (known is None or known.generation < verdict.generation):
             self._waiting[verdict.binding] = verdict
         if self._writer is None:
             self._writer = loop.create_task(self._write())
