@@ -46,7 +46,8 @@ LATEST: Final = 1e11
 LONGEST_QUESTION: Final = 2.0
 """Seconds that a request waits for the answer whether it may leave."""
 PAUSE: Final = 1.0
-"""Seconds between two questions while the store cannot be used: all others fail at once, and block nothing."""
+"""Seconds after a question that the store has not answered until the next one: all others fail at once, and block
+nothing. Other calls that fail say nothing about it: `bind` may fail because of a row that another transaction holds."""
 RECENT: Final = 60.0
 """Seconds within which a binding may have been made by a call whose answer was lost, whatever the clocks of two
 processes differ by."""
@@ -260,7 +261,7 @@ class Devices:
 
     async def confirm(self, owned: Sequence[tuple[PushToken, Owner]]) -> Confirmation:
         """See `Bindings`. Owners that the host has made itself, without a binding, are not asked about."""
-        if not self._is_available and asyncio.get_running_loop().time() < self._asked_again_at:
+        if asyncio.get_running_loop().time() < self._asked_again_at:
             raise StoreError(f"{self._store.name}: cannot be used now")
         self._verdicts.count_tried(push_token for push_token, _ in owned)
         return await self._confirmations.confirm(one for one in owned if one[1].binding)
@@ -279,7 +280,11 @@ class Devices:
     async def _holding(self, bindings: Collection[int]) -> AbstractSet[int]:
         if not bindings:
             return frozenset()
-        return await self._use(lambda: self._store.holding(bindings), limit=LONGEST_QUESTION)
+        try:
+            return await self._use(lambda: self._store.holding(bindings), limit=LONGEST_QUESTION)
+        except StoreError:
+            self._asked_again_at = asyncio.get_running_loop().time() + PAUSE
+            raise
 
     async def _store_retire(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
         return await self._use(lambda: self._store.retire(verdicts))
@@ -304,8 +309,6 @@ class Devices:
         """Whether the store can be used; an event when that changes."""
         if isinstance(failed, StoreFull):
             return  # to read needs no space
-        if failed is not None:
-            self._asked_again_at = asyncio.get_running_loop().time() + PAUSE
         if self._is_available is not (failed is None):
             self._is_available = failed is None
             self._emit(DevicesChanged(available=self._is_available), str(failed or self._store.name))

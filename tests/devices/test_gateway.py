@@ -310,6 +310,26 @@ def test_a_store_that_does_not_answer_holds_up_one_request_in_a_while() -> None:
     play(script, connections=1)
 
 
+def test_a_call_that_fails_by_itself_holds_up_no_push() -> None:
+    """A row that another transaction holds, for example: questions are answered as before, so pushes to users leave at
+    once."""
+
+    async def script(scene: Scene) -> None:
+        pushes = await scene.bound("ann", "a")
+        await scene.gateway.send(PushToken(1, "first"), note())  # logs in
+        scene.store.lost = 1
+        with pytest.raises(StoreError):
+            await scene.devices.bind("bob", "d-b", PushToken(1, "b"))
+        began = asyncio.get_running_loop().time()
+
+        (outcome,) = await scene.gateway.send_each(pushes)
+
+        assert outcome.ok
+        assert asyncio.get_running_loop().time() - began < 0.1
+
+    play(script)
+
+
 def test_a_dead_token_is_retired_and_not_sent_again() -> None:
     """The vendor named it; a moment later it is unbound, with one event. Other tokens stay."""
 
@@ -345,6 +365,23 @@ def test_a_token_that_was_reported_since_the_push_was_made_stays() -> None:
     scene = play(script)
 
     assert scene.of(TokensRetired) == []
+
+
+def test_a_verdict_about_an_earlier_report_hides_no_later_one() -> None:
+    """Two pushes, one of before and one of after a report: whichever verdict comes last, the token is dead."""
+
+    async def script(scene: Scene) -> None:
+        before = await scene.bound("ann", "a")
+        after = await scene.bound("ann", "a")
+        scene.server.codes["a"] = "2"
+
+        for pushes in (after, before):
+            await scene.gateway.send_each(pushes)
+        await asyncio.sleep(GATHERED + 0.1)
+
+        assert await scene.devices.of_users(["ann"]) == {"ann": []}
+
+    play(script)
 
 
 @pytest.mark.parametrize(("code", "status"), [("3", Status.REJECTED), ("5", Status.REJECTED), ("8", Status.REJECTED)])
