@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 from pushgateway.model.push import PushToken
 from pushgateway.model.receipt import Proof, Receipt, ReceiptKind
-from pushgateway.model.secret import safe_repr
+from pushgateway.model.secret import safe_repr, where
 from pushgateway.state.guard import GuardedState
 from pushgateway.state.protocol import Awaited, SharedState
 
@@ -78,12 +78,13 @@ class AwaitedReceipts:
         *,
         begin: Callable[[Coroutine[Any, Any, None]], object],
         call: Callable[[Coroutine[Any, Any, None]], object],
+        complain: Callable[[str], object],
     ) -> None:
         """`owner`: what the other processes call this one. `begin`: runs something in a task; `call`: the same for one
-        call to the store, which has its end before the gateway is closed."""
+        call to the store, which has its end before the gateway is closed. `complain`: logs a fault of the host's."""
         self._guard = guard
         self._owner = owner
-        self._begin, self._call = begin, call
+        self._begin, self._call, self._complain = begin, call, complain
         self._loop = asyncio.get_running_loop()
         self._own: dict[str, list[tuple[PushToken, Take]]] = {}  # by name: who waits here
         self._fresh: list[str] = []  # names that were not announced yet
@@ -142,7 +143,10 @@ class AwaitedReceipts:
         try:
             name, kind, proof, dedupe_id, message_id, task_id, parameter = json.loads(text)
             kind, proof = ReceiptKind(kind), Proof(proof)
-        except (TypeError, ValueError):  # another version of this program has written it
+        except (TypeError, ValueError, RecursionError):  # another version of this program has written it
+            return
+        texts, perhaps = (name, dedupe_id, parameter), (message_id, task_id)
+        if not all(isinstance(text, str) for text in (*texts, *(one for one in perhaps if one is not None))):
             return
         waiting = list(self._own.get(name, ()))
         if kind in _ON_THE_PHONE:
@@ -158,7 +162,10 @@ class AwaitedReceipts:
                 dedupe_id=dedupe_id,
                 proof=proof,
             )
-            take(receipt)
+            try:
+                take(receipt)
+            except Exception as failed:  # the host's function
+                self._complain(f"what waits for receipts of other processes has failed: {where(failed)}")
 
     # The process that receives
 

@@ -262,7 +262,7 @@ class Sharing:
         self._running: set[asyncio.Task[None]] = set()
         self._calls: set[asyncio.Task[None]] = set()  # single calls to the store that report something
         self._loop = asyncio.get_running_loop()
-        self.awaited = AwaitedReceipts(guard, self.owner, begin=self._begin, call=self._call)
+        self.awaited = AwaitedReceipts(guard, self.owner, begin=self._begin, call=self._call, complain=emitter.complain)
         """Receipts for which this or another process waits."""
         self._begin(self._run())
 

@@ -277,13 +277,34 @@ def test_what_cannot_be_read_is_ignored(caplog: pytest.LogCaptureFixture) -> Non
         await asyncio.sleep(1.0)
         owners = list((await processes.state.inner.contents()).processes)
         shapes = ('["n", "new kind", "push", "", "", "", ""]', '["n", "arrived", "new proof", "", "", "", ""]')
-        texts = ["", "1", "{", "[1, 2]", *shapes]
+        odd = ('[["n"], "arrived", "push", "", "", "", ""]', '["n", "arrived", "push", [], "", "", ""]', "[" * 100_000)
+        texts = ["", "1", "{", "[1, 2]", *shapes, *odd]
         await processes.state.inner.post_receipts([(owner, text) for owner in owners for text in texts], seconds=30.0)
         await processes.post(1, {"a": "arrived"}, after=1.0)
         return await confirming
 
     assert shared_run(program).ok
     assert caplog.records == []
+
+
+def test_a_function_of_the_host_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It raises for a receipt of another process: the log says so without its text, and everybody else who waits has
+    their receipts."""
+
+    def failing(_: Receipt) -> None:
+        raise OSError("canary")
+
+    async def program(processes: Processes) -> Confirmation:
+        outcomes = await processes.sent("ab")
+        waited_for = [(outcome.push_token, outcome.dedupe_id) for outcome in outcomes]
+        with processes.here.waiting_elsewhere(waited_for, failing):
+            confirming = asyncio.ensure_future(processes.confirming.confirm(outcomes, within=60.0))
+            await processes.post(1, {"a": "arrived", "b": "arrived"}, after=2.0)
+            return await confirming
+
+    assert shared_run(program).ok
+    assert "has failed: OSError" in caplog.text
+    assert "canary" not in caplog.text
 
 
 @pytest.mark.parametrize(("limit", "arrived"), [(5, "abc"), (4, "ab")])
