@@ -185,7 +185,7 @@ class MemoryState:
             if login is None:
                 self._logins = {one: its for one, its in self._logins.items() if its.is_of_use(now)}
                 login = self._logins[key] = _Login()
-            turn = _turn(login, now, mark)
+            turn = _turn(login, now, mark, owner)
             if turn.kind == "yours":
                 login.owner, login.held_until = owner, now + hold
             return turn
@@ -293,13 +293,13 @@ class MemoryState:
         return "MemoryState()"
 
 
-def _turn(login: _Login, now: float, mark: str) -> LoginTurn:
-    """The answer to a process that does not want the token of `mark`."""
+def _turn(login: _Login, now: float, mark: str, owner: str = "") -> LoginTurn:
+    """The answer to the process `owner` that does not want the token of `mark`."""
     token, failure = login.token, login.failure
     if token is not None and token.ends > now and token.mark != mark:
         return LoginTurn(kind="token", text=token.text, seconds=token.ends - now)
     if failure is not None and failure.ends > now:
         return LoginTurn(kind="failed", text=failure.text, seconds=failure.ends - now)
-    if login.owner and login.held_until > now:
+    if login.owner not in ("", owner) and login.held_until > now:
         return LoginTurn(kind="busy", seconds=login.held_until - now)
     return LoginTurn(kind="yours")

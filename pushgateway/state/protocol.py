@@ -174,7 +174,8 @@ class SharedState(Protocol):
         """Ask for the access token of a login, and for the turn to log in if there is none.
 
         `mark`: that of the token that the caller does not want, because the vendor refused it or it is to be renewed;
-        "" for none. `hold`: seconds for which nobody else gets the turn, until `extend_login` or `end_login`.
+        "" for none. `hold`: seconds for which nobody else gets the turn, until `extend_login` or `end_login`. A process
+        that asks again while it has the turn gets it again: the answer to its first call was lost.
         """
 
     async def extend_login(self, key: str, owner: str, *, hold: float) -> None:

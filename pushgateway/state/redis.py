@@ -119,7 +119,9 @@ local failure = redis.call('GET', KEYS[2])
 if failure then
   return {'failed', failure, redis.call('PTTL', KEYS[2])}
 end
-if redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[3]) then
+local owner = redis.call('GET', KEYS[3])
+if not owner or owner == ARGV[1] then
+  redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[3])
   redis.call('SADD', KEYS[4], ARGV[4])
   redis.call('PEXPIRE', KEYS[4], 2678400000)
   return {'yours', '', 0}

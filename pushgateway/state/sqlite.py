@@ -130,7 +130,7 @@ class SqliteState:
 
         def work(connection: sqlite3.Connection) -> LoginTurn:
             now = self._clock()
-            turn = _turn(connection, key, mark, now)
+            turn = _turn(connection, key, mark, now, owner)
             if turn.kind == "yours":
                 _store(connection, key, "busy", (owner, "", "", now, now + hold))
             return turn
@@ -300,15 +300,15 @@ def _close(connection: sqlite3.Connection, key: str, is_opened: bool, now: float
     connection.execute("UPDATE version SET number = number + 1")
 
 
-def _turn(connection: sqlite3.Connection, key: str, mark: str, now: float) -> LoginTurn:
-    """The answer to a process that does not want the token of `mark`."""
-    query = f"SELECT kind, mark, text, ends FROM logins WHERE key = :key AND {_HOLDS}"  # noqa: S608
+def _turn(connection: sqlite3.Connection, key: str, mark: str, now: float, owner: str = "") -> LoginTurn:
+    """The answer to the process `owner` that does not want the token of `mark`."""
+    query = f"SELECT kind, mark, text, ends, owner FROM logins WHERE key = :key AND {_HOLDS}"  # noqa: S608
     rows = {kind: rest for kind, *rest in connection.execute(query, {"key": key, "now": now})}
     if "token" in rows and rows["token"][0] != mark:
         return LoginTurn(kind="token", text=rows["token"][1], seconds=rows["token"][2] - now)
     if "failed" in rows:
         return LoginTurn(kind="failed", text=rows["failed"][1], seconds=rows["failed"][2] - now)
-    if "busy" in rows:
+    if "busy" in rows and rows["busy"][3] != owner:
         return LoginTurn(kind="busy", seconds=rows["busy"][2] - now)
     return LoginTurn(kind="yours")
 

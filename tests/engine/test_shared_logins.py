@@ -305,6 +305,25 @@ def test_one_late_answer_of_the_store_costs_no_login() -> None:
     assert server.calls["login"] == 1
 
 
+def test_an_answer_that_is_lost_costs_no_turn() -> None:
+    """The store gives the turn to a process, and its answer is late: the process asks again and logs in within two
+    seconds, instead of waiting until its own turn has ended."""
+
+    async def program(gateways: list[Gateway], server: LastLoginWins, state: UnsteadyState) -> tuple[bool, float]:
+        server.takes, state.slow_answers = 0.0, 60.0
+        sending = asyncio.ensure_future(each_sends(gateways))
+        await asyncio.sleep(0.1)
+        state.slow_answers = 0.0
+        (outcome,) = await sending
+        return outcome.ok, now()
+
+    (ok, took), server = shared_run(1, program)
+
+    assert ok
+    assert server.calls["login"] == 1
+    assert took < 0.5 + 1.2
+
+
 @pytest.mark.parametrize(
     "text", ["", "no json", "[]", "null", '{"value": 7, "lifetime": 5, "created_at": null}', '{"value": "x"}']
 )

@@ -154,7 +154,7 @@ async def test_a_quota_that_somebody_opens_is_reported_as_open(store: Store) -> 
 async def test_one_process_at_a_time_logs_in(store: Store) -> None:
     """The first one that needs a token gets the turn, the others wait, and then all have its token."""
     first = await store.turn("a")
-    others = [await store.turn("b"), await store.turn("c"), await store.turn("a")]
+    others = [await store.turn("b"), await store.turn("c"), await store.turn("b")]
     await store.logged_in("a", 1)
 
     assert first == ("yours", "")
@@ -183,6 +183,17 @@ async def test_the_turn_of_a_killed_process_ends(store: Store) -> None:
 
     assert (before, after, ignored) == (("busy", ""), ("yours", ""), ("busy", ""))
     assert await store.turn("c") == ("token", "token 2 é")
+
+
+async def test_a_process_may_ask_again_for_its_turn(store: Store) -> None:
+    """The answer to its first call was lost: it gets the turn again, for another hold."""
+    await store.turn("a")
+    await store.wait(2)
+    again = await store.turn("a")
+    await store.wait(2)
+
+    assert again == ("yours", "")
+    assert await store.turn("b") == ("busy", "")
 
 
 async def test_a_turn_can_be_extended_by_its_owner_alone(store: Store) -> None:

@@ -118,8 +118,8 @@ PLANTS = [
     SourcePlant(
         "a certificate that was dropped keeps its access token",
         "pushgateway/engine/session/access_tokens.py",
-        "for store in (self._held, self._failures, self.offsets, self._forgotten, self._unwanted):",
-        "for store in (self._failures, self.offsets, self._forgotten, self._unwanted):",
+        "for store in (self._held, self._failures, self.offsets, self._forgotten, self._unwanted, self._own):",
+        "for store in (self._failures, self.offsets, self._forgotten, self._unwanted, self._own):",
         "tests/engine/test_access_tokens.py::test_dropping_a_certificate_discards_everything[None]",
     ),
     SourcePlant(
