@@ -402,9 +402,13 @@ class Worker:
     # Results
 
     async def _hand_over_all(self, handler: Handler) -> None:
+        loop = asyncio.get_running_loop()
+        failed = -math.inf
         while True:
             results = await self._next_results()
             if not results:
+                if self._store_works.is_over and loop.time() > failed + 2 * HANDED_OVER:
+                    self._handler_works.end()  # what it did not take, another worker has handed over
                 await _wait(self._to_hand_over, self._poll)
                 continue
             self._handing_over = True
@@ -412,6 +416,7 @@ class Worker:
             self._handing_over = False
             self._progress.set()
             if not is_taken:
+                failed = loop.time()
                 await self._handler_works.pause()
 
     async def _hand_over(self, results: Sequence[Result], handler: Handler) -> bool:

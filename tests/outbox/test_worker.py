@@ -557,6 +557,25 @@ def test_a_handler_that_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert "secret" not in caplog.text
 
 
+def test_results_that_another_worker_has_handed_over(tmp_path: Path) -> None:
+    """A worker whose handler has failed is healthy again when another one has handed over its results, also if it has
+    no results any more."""
+
+    async def scene(s: Scene) -> Any:
+        broken = Taken()
+        broken.fails = RuntimeError("is not there")
+        async with s.worker(results=broken) as works:
+            await s.outbox.put([push("a")])
+            await asyncio.sleep(100)
+            health = [works.is_healthy]
+            async with s.worker():
+                await asyncio.sleep(300)
+            health.append(works.is_healthy)
+        return health, s.taken.endings()
+
+    assert run(tmp_path, scene) == ([False, True], {"a": ACCEPTED})
+
+
 def test_a_handler_that_never_returns(tmp_path: Path) -> None:
     """It is given 60 seconds; then its results are handed over again."""
 
