@@ -12,14 +12,16 @@ no append-only file, or keys may be evicted. Needs the extra `redis`; imported w
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pushgateway.databases.redis import RedisDatabase
-from pushgateway.model.errors import StoreError, StoreFull
+from pushgateway.model.errors import LoopError, StoreError, StoreFull
 from pushgateway.model.secret import safe_repr
 from pushgateway.outbox.clock import ServerClock
 from pushgateway.outbox.store import (
@@ -37,6 +39,9 @@ from pushgateway.outbox.store import (
     Withdrawn,
 )
 from pushgateway.outbox.verdicts import EXPIRED, EXPIRED_IN_DOUBT, WITHDRAWN
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 log = logging.getLogger(__name__)
 
@@ -525,11 +530,15 @@ class RedisStore:
     ) -> None:
         """`url`: `redis://host:6379/0`, `rediss://…` for TLS, or `unix:///path`. `prefix`: of all keys. `timeout`:
         seconds to connect, and again for each answer. `monotonic` is for tests. Raises `FieldError` and
-        `ConfigError`."""
+        `ConfigError`.
+
+        It belongs to the event loop of its first call until it is closed: in another one, or after a fork, its methods
+        raise `LoopError`."""
         self._database = RedisDatabase(url, timeout=timeout, field=field)
         self._prefix = prefix
         self._clock = ServerClock(self._time, monotonic)
         self._scripts: dict[str, Any] = {}
+        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
 
     async def open(self) -> None:
         for name, right in {"appendonly": "yes", "maxmemory-policy": "noeviction"}.items():
@@ -606,25 +615,36 @@ class RedisStore:
 
     async def aclose(self) -> None:
         await self._database.aclose()
+        self._scripts.clear()
+        self._home = None
 
     async def _time(self) -> float:
-        seconds, micros = await self._answer(self._database.client.time())
+        seconds, micros = await self._answer(self._client().time())
         return float(seconds) + float(micros) / 1e6
 
     async def _setting(self, name: str) -> str:
         """A setting of the server; "" where it says none, as in many clouds."""
         try:
-            found = await self._answer(self._database.client.config_get(name))
+            found = await self._answer(self._client().config_get(name))
         except StoreError:
             await self._time()  # raises if it is not only that command
             return ""
         return next((_text(value) for key, value in found.items() if _text(key) == name), "")
 
     async def _run(self, script: str, *values: Any) -> Any:
+        client = self._client()
         made = self._scripts.get(script)
         if made is None:
-            made = self._scripts[script] = self._database.client.register_script(script)
+            made = self._scripts[script] = client.register_script(script)
         return await self._answer(made(keys=[self._prefix], args=values))
+
+    def _client(self) -> Redis:
+        """The client, whose connections belong to one event loop of one process. Raises `LoopError` in another one."""
+        here = (asyncio.get_running_loop(), os.getpid())
+        self._home = self._home or here
+        if self._home != here:
+            raise LoopError(f"{self._database.name}: was used in another event loop or process; make one of its own")
+        return self._database.client
 
     async def _answer(self, call: Awaitable[Any]) -> Any:
         """The answer to a call. Raises `StoreError`, which quotes nothing of what was sent."""

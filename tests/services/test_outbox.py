@@ -16,7 +16,7 @@ from servers import MariaDB, mariadb_database
 from sqlalchemy import Connection, create_engine, text
 
 from pushgateway import Notification, Push, PushToken
-from pushgateway.model.errors import StoreError
+from pushgateway.model.errors import LoopError, StoreError
 from pushgateway.outbox import IdConflict, Outbox, OutboxFull
 from pushgateway.outbox.redis import PREFIX, RedisStore
 from pushgateway.outbox.sql import SqlStore
@@ -212,6 +212,25 @@ def test_a_full_redis(redis_url: str) -> None:
     assert said.endswith("has no memory left")
     assert (withdrawn, letters) == (1, (1, 0))
     assert tokens == ["a", "a", "d"]
+
+
+def test_a_redis_in_another_event_loop(redis_url: str) -> None:
+    """Its connections belong to the first event loop; in another one it says so instead of failing now and then. When
+    it was closed another one may use it."""
+    store = RedisStore(redis_url)
+
+    async def put(name: str, *, closes: bool = False) -> None:
+        await store.put([entry(name)])
+        await store._database.client.connection_pool.disconnect()
+        if closes:
+            await store.aclose()
+
+    asyncio.run(put("a"))
+    for _ in range(2):
+        with pytest.raises(LoopError, match="another event loop"):
+            asyncio.run(put("b"))
+    asyncio.run(store.aclose())
+    asyncio.run(put("c", closes=True))
 
 
 def test_a_redis_that_would_lose_pushes_is_named(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
