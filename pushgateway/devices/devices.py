@@ -42,7 +42,7 @@ LONGEST_TOKEN: Final = 4096
 LONGEST_CERTIFICATE_ID: Final = 255
 """Characters of the certificate id of a token, at most."""
 LATEST: Final = 1e11
-"""Epoch seconds that no time reaches, in the year 5138: a larger number is in milliseconds."""
+"""Epoch seconds that no time reaches, in the year 5138: a larger number is one of milliseconds."""
 LONGEST_QUESTION: Final = 2.0
 """Seconds that a request waits for the answer whether it may leave."""
 PAUSE: Final = 1.0
@@ -361,7 +361,7 @@ def _as_users(users: Iterable[str]) -> list[str]:
 
 
 def _as_time(field: str, at: object) -> float:
-    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= LATEST:
+    if isinstance(at, bool) or not isinstance(at, int | float) or not -LATEST <= at <= LATEST:
         raise FieldError(field, "must be epoch seconds")
     return float(at)
 

@@ -194,6 +194,7 @@ def test_unbind_waits_for_the_service_that_is_the_only_one_to_send(
 
 def test_prune_by_age(folder: Path) -> None:
     """What was reported since stays, whenever it was bound. Nothing to prune is no failure."""
+    assert read(folder, "prune", "--seen-before", "99999d") == {"count": 0}
     first, second = run(folder, "prune", "--seen-before", "90d"), run(folder, "prune", "--seen-before", "90d")
 
     assert (first.exit_code, first.stdout) == (Exit.OK, "1 devices were unbound\n")

@@ -261,7 +261,7 @@ def test_a_report_may_come_late() -> None:
     assert run(scene) == [NOW - 5.0, NOW]
 
 
-@pytest.mark.parametrize("at", [float("nan"), float("inf"), 10**400, -1, NOW * 1000, True, "2026-11-29", None])
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), 10**400, -NOW * 1000, NOW * 1000, True, "2026-11-29", None])
 def test_a_wrong_time_is_refused(at: float) -> None:
     """Milliseconds too, by which `prune` would unbind everybody; nothing is changed."""
 
