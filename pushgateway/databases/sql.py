@@ -48,6 +48,8 @@ RECYCLED: Final = 1800
 """Seconds after which a connection is replaced: proxies and MySQL close idle ones."""
 LATER: Final = 1
 """Seconds after the limit of a statement at which a server that has not answered is given up."""
+IDLE: Final = 10
+"""How many times the limit of a statement a transaction may last without one."""
 _READS: Final = "pushgateway_reads"
 
 _DRIVERS: Final[dict[str, tuple[Dialect, str]]] = {
@@ -396,12 +398,16 @@ def _server_engine(url: URL, dialect: Dialect, threads: int, timeout: float) -> 
 
 def _limits(dialect: Dialect, timeout: float, connection: Any) -> list[str]:
     """The statements by which a server limits what it waits for itself. It does so before this process gives it up:
-    a transaction that is given up holds its locks until the server notices."""
+    a transaction that is given up holds its locks until the server notices. The same goes for one whose process has
+    gone with its machine: PostgreSQL and MariaDB end it after `IDLE` times as long without a statement."""
     milliseconds, seconds = int(timeout * 1000), max(1, int(timeout))
     if dialect == "postgresql":
-        return [f"SET statement_timeout = {milliseconds}", f"SET lock_timeout = {milliseconds}"]
-    is_mariadb = "mariadb" in connection.get_server_info().lower()
-    longest = f"max_statement_time = {timeout}" if is_mariadb else f"max_execution_time = {milliseconds}"
+        limits = {"statement": milliseconds, "lock": milliseconds, "idle_in_transaction_session": IDLE * milliseconds}
+        return [f"SET {name}_timeout = {limit}" for name, limit in limits.items()]
+    if "mariadb" in connection.get_server_info().lower():
+        longest = f"max_statement_time = {timeout}, idle_transaction_timeout = {IDLE * seconds}"
+    else:
+        longest = f"max_execution_time = {milliseconds}"
     # Without it a server stores what fits of a value that is too long.
     strict = "sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')"
     return [f"SET SESSION innodb_lock_wait_timeout = {seconds}, {longest}, {strict}"]

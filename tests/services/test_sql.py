@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -122,6 +123,32 @@ def test_a_row_that_another_transaction_holds_is_waited_for_once(url: str, tmp_p
     asyncio.run(scene())
 
     assert len(runs) == 2
+
+
+def test_a_process_that_stands_still_holds_its_rows_for_a_while_only(url: str, tmp_path: Path) -> None:
+    """In the middle of a transaction, as one whose machine has gone. The server ends that, and others go on; what the
+    process had changed is undone."""
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def stand_still(connection: Connection) -> None:
+        connection.execute(text("UPDATE words SET amount = 2"))
+        is_held.set()
+        may_go_on.wait()
+
+    async def scene() -> int:
+        async with opened(url, tmp_path, timeout=0.1) as database, opened(url, tmp_path, timeout=20.0) as other:
+            await other.run(lambda connection: add(connection, "a"))
+            held = asyncio.ensure_future(database.run(stand_still))
+            await asyncio.to_thread(is_held.wait)
+            try:
+                await other.run(lambda connection: connection.execute(text("UPDATE words SET amount = amount + 10")))
+            finally:
+                may_go_on.set()
+            with pytest.raises(StoreError):
+                await held
+            return await other.run(lambda connection: connection.execute(text("SELECT amount FROM words")).scalar_one())
+
+    assert asyncio.run(scene()) == 11
 
 
 def test_texts_come_back_from_a_database_without_an_encoding(postgres_url: str, tmp_path: Path) -> None:
