@@ -15,6 +15,8 @@ from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.state.protocol import SharedState
 
 PREFIX = "pushgateway"
+TIMEOUT = 5.0
+"""Seconds for a Redis to connect or to answer. In a gateway `guard` ends a call much sooner."""
 
 
 def _secret(value: str | Secret) -> Secret:
@@ -76,4 +78,4 @@ def open_state(address: StateAddress | str) -> SharedState:
         return SqliteState(sqlite_path("state.url", url, address.folder))
     from pushgateway.state.redis import RedisState
 
-    return RedisState(RedisDatabase(url, field="state.url"), prefix=address.prefix)
+    return RedisState(RedisDatabase(url, timeout=TIMEOUT, field="state.url"), prefix=address.prefix)

@@ -48,9 +48,14 @@ class GuardedState:
         if is_probe and (self._probing or loop.time() < self._retry_at):
             return None
         self._probing = is_probe
+        due = loop.time() + self._limit
         try:
-            async with asyncio.timeout(self._limit):
-                answer = await call(self.state)
+            async with asyncio.timeout(None) as limit:
+                timer = loop.call_at(due, _expire, limit, due)
+                try:
+                    answer = await call(self.state)
+                finally:
+                    timer.cancel()
         except Exception as failed:  # whatever a client raises, the pushes go on
             if is_probe or not self.is_gone:
                 self._failed(loop.time(), failed)
@@ -85,6 +90,13 @@ class GuardedState:
                 await self.state.aclose()
         except Exception as failed:
             self._emitter.complain(f"the shared state was not closed in order: {why_gone(self.state, failed)}")
+
+
+def _expire(limit: asyncio.Timeout, due: float) -> None:
+    """The time of a call is over. For as long as the event loop is late with this, it has read no answer either: one
+    that came while the host blocked the loop is read before."""
+    now = asyncio.get_running_loop().time()
+    limit.reschedule(now + (now - due))
 
 
 def why_gone(state: SharedState, failed: Exception) -> str:

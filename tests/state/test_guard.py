@@ -15,7 +15,7 @@ from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import Event, SharedStateChanged
 from pushgateway.state import MemoryState, SharedState
 from pushgateway.state.guard import FIRST_PAUSE, LAST_PAUSE, LIMIT, GuardedState
-from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.testing.virtual_time import VirtualLoop, run_virtual
 
 SECRET = "canary-of-a-password"
 
@@ -74,6 +74,29 @@ def test_a_call_that_fails_is_none_and_reported_once(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert SECRET not in caplog.text
     assert "memory" in caplog.text
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+@pytest.mark.parametrize(("steps", "available"), [(1, True), (3, True), (100, False)])
+def test_an_answer_that_came_while_the_loop_was_blocked_counts(seed: int | None, steps: int, available: bool) -> None:
+    """The host blocks the event loop for longer than a call may take, while the answer comes, or while the connection
+    is made that needs some more steps. The store is not gone for that; one that needs much longer is."""
+
+    async def answers_in_steps(_: SharedState) -> str:
+        for _ in range(steps):
+            await asyncio.sleep(0.1)
+        return "answer"
+
+    async def main() -> tuple[str | None, bool]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        guard = guarded([])
+        asking = asyncio.ensure_future(guard.ask(answers_in_steps))
+        await asyncio.sleep(0.05)
+        loop.advance(2 * LIMIT)
+        return await asking, guard.is_gone
+
+    assert run_virtual(main(), seed=seed) == ("answer" if available else None, not available)
 
 
 def test_a_store_that_is_gone_is_probed_by_one_call_at_a_time() -> None:
