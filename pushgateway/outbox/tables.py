@@ -36,8 +36,8 @@ T = TypeVar("T")
 
 WAITING, WITHDRAWN_UNDER_WAY, DONE, REMEMBERED, DEAD = range(5)
 """States of a row. A dead letter has `dead` = 1: its state is DONE until its result was taken, and then DEAD."""
-AT_ONCE: Final = 400
-"""Values in one statement, or of two columns twice as many. SQLite takes at least 999."""
+AT_ONCE: Final = 500
+"""Values in one statement."""
 TABLE: Final = "pushgateway_outbox"
 
 
@@ -278,12 +278,11 @@ def results(connection: Executor, now: float, until: float, most: int) -> Sequen
 
 def take(connection: Executor, taken: Sequence[tuple[int, int]], remember_until: float) -> None:
     """See `Store`."""
-    for some in _chunks(taken):
-        # Leases are random numbers: no row has the number of one and the lease of another.
-        which, values = _among("id", [number for number, _ in some])
-        in_leases, leases = _among("lease", list({lease for _, lease in some}))
-        values |= leases
-        these = f"WHERE {which} AND {in_leases} AND state = {DONE}"
+    asked = set(taken)
+    there = _found(connection, "id, lease", "id", [number for number, _ in taken])
+    for some in _chunks([number for number, lease in there if (number, lease) in asked]):
+        which, values = _among("id", some)
+        these = f"WHERE {which} AND state = {DONE}"
         connection.execute(f"DELETE FROM {TABLE} {these} AND dead = 0 AND digest IS NULL", values)
         connection.execute(f"UPDATE {TABLE} SET state = {DEAD} {these} AND dead = 1", values)
         remembered = {"until": remember_until, "nothing": b"", **values}
