@@ -25,7 +25,7 @@ from pushgateway.vendor import Vendor
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pushgateway.state import Contents, SharedState
+    from pushgateway.state import Contents, SharedState, StateAddress
 
 T = TypeVar("T")
 LONGEST = 10.0
@@ -122,13 +122,12 @@ def open_(ctx: click.Context, /, *, config: Path, certificate_id: str, as_json: 
 
 def _ask(config: Config, ask: Callable[[SharedState], Awaitable[T]]) -> T:
     """The answer of the store in this configuration. One that cannot be used is a sentence and exit code 2."""
-    from pushgateway.state import open_state
     from pushgateway.state.guard import why_gone
 
     address = config.options.get("state")
     if address is None:
         raise FieldError("state", "the configuration has no table [state]")
-    store = open_state(address)
+    store = _store(address)
 
     async def run() -> T:
         try:
@@ -141,6 +140,18 @@ def _ask(config: Config, ask: Callable[[SharedState], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except Exception as failed:  # whatever a client raises: its text may hold a password
         raise FieldError("state", f"cannot be used: {why_gone(store, failed)}") from None
+
+
+def _store(address: StateAddress) -> SharedState:
+    """The store at this address. An SQLite file that is not there is not made: it would belong to the user of this
+    command, and the services could not use it."""
+    from pushgateway.databases.sqlite import sqlite_path
+    from pushgateway.state import MemoryState, open_state
+
+    url = address.url.reveal()
+    if url.startswith("sqlite:") and not sqlite_path("state.url", url, address.folder).exists():
+        return MemoryState()
+    return open_state(address)
 
 
 def _certificates_by_login(config: Config) -> dict[str, list[str]]:

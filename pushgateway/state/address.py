@@ -20,7 +20,10 @@ TIMEOUT = 5.0
 
 
 def _secret(value: str | Secret) -> Secret:
-    return value if isinstance(value, Secret) else Secret(value)
+    if isinstance(value, Secret):
+        return value
+    check_state_url("state.url", value)  # before it is a secret: "" and what is no text can be none
+    return Secret(value)
 
 
 @safe_repr

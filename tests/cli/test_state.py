@@ -107,9 +107,12 @@ def test_it_shows_scripts_the_same(folder: Path) -> None:
 
 
 def test_an_empty_state_is_said_in_words(folder: Path) -> None:
-    """Before the first process there is nothing to show."""
+    """Before the first process there is nothing to show. The file is not made: it would belong to whoever runs the
+    command, and another user's services could not use it."""
     assert run(folder, "show").stdout == "Nothing is shared now.\n"
     assert shown(folder) == {"processes": {}, "logins": [], "portions": [], "closed": [], "receipts": 0}
+    assert run(folder, "open", "7005").exit_code == Exit.FAILED
+    assert [path.name for path in folder.iterdir()] == ["pushgateway.toml"]
 
 
 def test_receipts_that_were_not_counted_are_said_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +121,7 @@ def test_receipts_that_were_not_counted_are_said_in_words(folder: Path, monkeypa
     async def contents(_: SqliteState) -> Contents:
         return Contents(processes={}, logins={}, closed={}, portions={}, receipts=None)
 
+    fill(folder)
     monkeypatch.setattr(SqliteState, "contents", contents)
 
     assert run(folder, "show").stdout == "receipts are remembered, too many to be counted\n"

@@ -48,7 +48,7 @@ def test_the_file_is_relative_to_the_folder_of_the_address(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "url",
     [
-        *("redis:", "redis://", "redis:///0", "redis://host:port", "unix://", "sqlite://push.db", "sqlite:///"),
+        *("", "redis:", "redis://", "redis:///0", "redis://host:port", "unix://", "sqlite://push.db", "sqlite:///"),
         *("sqlite:///:memory:", f"mysql://u:{CANARY}@host/db", "push.db", "memory://", "redis://[::1"),
     ],
 )
