@@ -453,7 +453,7 @@ class Worker:
         while True:
             with suppress(StoreError):  # whoever leases or settles reports it
                 times = await self._settle_times()
-                expired = AT_ONCE
+                expired = AT_ONCE if self._may_take_over(times.now) else 0
                 while expired >= AT_ONCE:
                     expired = await self._outbox.store.expire(times, AT_ONCE)
                     self._to_hand_over.set()

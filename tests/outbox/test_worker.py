@@ -653,6 +653,28 @@ def test_a_jump_of_the_clock_takes_nothing_over(tmp_path: Path) -> None:
     assert after == {"new": ACCEPTED, "token-held": ACCEPTED}
 
 
+def test_a_jump_of_the_clock_ends_nothing_that_is_being_sent(tmp_path: Path) -> None:
+    """If the clock jumps ahead, a push that is being sent and has expired by the clock, or was withdrawn, has the
+    outcome that its worker gets, and not one that says that nothing is known."""
+
+    async def scene(s: Scene) -> Any:
+        ahead = 0.0
+        usual = loop_wall_clock()
+        s.outbox._clock = lambda: usual() + ahead
+        s.server.latency = 5.0  # of the login, and again of the push
+        async with s.worker():
+            expires = datetime.fromtimestamp(s.now() + 600, UTC)
+            await s.outbox.put([push("expires")], expires=expires)
+            await s.outbox.put([push("withdrawn", dedupe_id="mine")])
+            await asyncio.sleep(2)
+            found = await s.outbox.withdraw(dedupe_id="mine")
+            ahead = 86_400.0
+            await asyncio.sleep(30)
+        return found.under_way, s.taken.endings()
+
+    assert run(tmp_path, scene) == (1, {"expires": ACCEPTED, "withdrawn": ACCEPTED})
+
+
 def test_closing_waits_for_what_is_being_sent(tmp_path: Path) -> None:
     """A worker that is closed leases nothing more, and settles and reports what it was sending."""
 
