@@ -107,7 +107,7 @@ class SqlDevices:
             owner = Owner(user, device, number, 1)
             binding = Binding(owner=owner, push_token=push_token, locale=locale, bound_at=now, seen_at=now)
             _insert(connection, binding)
-            beyond = [] if most is None else _beyond(connection, user, most, beside=number)
+            beyond = [] if most is None else _beyond(connection, binding, most)
             _delete(connection, beyond)
             ended = {*beyond, *(row.id for row in former if row.user_id != user)}
             return Bound(binding, frozenset(ended), max((row.bound_at for row in former), default=None))
@@ -120,11 +120,19 @@ class SqlDevices:
         return attrs.evolve(bound, ended=bound.ended | beyond)
 
     async def _end_beyond(self, user: str, most: int) -> frozenset[int]:
+        """End the bindings of a user that are too many, those that were reported longest ago; which these were."""
+        of_user = ROWS.c.user_id == user
+        count = select(func.count()).where(of_user)
+
         def work(connection: Connection) -> frozenset[int]:
-            beyond = _beyond(connection, user, most)
+            # Locked, so that no other transaction ends one that stays, because of one that ends here.
+            rows = sorted(_locked(connection, of_user), key=lambda row: row.seen_at, reverse=True)
+            beyond = [row.id for row in rows[most:]]
             _delete(connection, beyond)
             return frozenset(beyond)
 
+        if await self._database.run(lambda connection: connection.execute(count).scalar_one(), reads=True) <= most:
+            return frozenset()  # nearly always, and nobody has waited for a lock
         return await self._database.run(work)
 
     async def rotate(self, old: PushToken, new: PushToken, now: float) -> Binding | None:
@@ -302,14 +310,11 @@ def _delete(connection: Connection, numbers: Collection[int]) -> None:
         connection.execute(delete(ROWS).where(ROWS.c.id.in_(some)))
 
 
-def _beyond(connection: Connection, user: str, most: int, *, beside: int | None = None) -> list[int]:
-    """The bindings of a user that are too many: those that were reported longest ago, but not the binding `beside`.
-
-    All of his are locked, so that another transaction does not end one that stays, because of one that ends here.
-    """
-    rows = [row for row in _locked(connection, ROWS.c.user_id == user) if row.id != beside]
-    rows.sort(key=lambda row: row.seen_at, reverse=True)
-    return [row.id for row in rows[most if beside is None else most - 1 :]]
+def _beyond(connection: Connection, binding: Binding, most: int) -> Sequence[int]:
+    """The bindings of its user that are too many beside this one: those that were reported longest ago."""
+    others = and_(ROWS.c.user_id == binding.user, ROWS.c.id != binding.owner.binding)
+    order = (ROWS.c.seen_at.desc(), ROWS.c.id)
+    return connection.execute(select(ROWS.c.id).where(others).order_by(*order).offset(most - 1)).scalars().all()
 
 
 def _set_badges(connection: Connection, counts: Mapping[str, int], *, known: bool) -> None:
