@@ -132,8 +132,10 @@ def _lost(entry: Leased, push_token: PushToken, detail: str) -> Outcome:
 
 
 def unreadable(entry: Leased, push_token: PushToken, said: str) -> Outcome:
-    """The outcome of an entry whose content this program cannot read."""
-    return _of(entry, push_token, Status.NOT_SENT, Reason.INVALID_NOTIFICATION, f"the stored push {said}")
+    """The outcome of an entry whose content this program cannot read: `NOT_SENT`, unless an earlier try, perhaps of a
+    program that could read it, ended without a verdict."""
+    outcome = _of(entry, push_token, Status.NOT_SENT, Reason.INVALID_NOTIFICATION, f"the stored push {said}")
+    return last_word(outcome, attempts=entry.attempts, doubtful=bool(entry.doubtful), deduplicates=False)
 
 
 def _of(entry: Leased, push_token: PushToken, status: Status, reason: Reason, detail: str) -> Outcome:

@@ -20,6 +20,7 @@ from pushgateway.outbox.verdicts import (
     before_sending,
     delay,
     judge,
+    unreadable,
 )
 
 TOKEN = PushToken(1, "token")
@@ -199,6 +200,21 @@ def test_before_sending_after_a_lost_worker() -> None:
     assert (given_up.outcome.status, given_up.dead) == (Status.UNKNOWN, False)
     assert poison is not None
     assert (poison.outcome.status, poison.dead) == (Status.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "status", "reason"),
+    [
+        (False, Status.NOT_SENT, Reason.INVALID_NOTIFICATION),
+        (True, Status.UNKNOWN, Reason.NO_VERDICT),
+    ],
+)
+def test_what_cannot_be_read_may_have_been_sent(doubtful: bool, status: Status, reason: Reason) -> None:
+    """A push that this program cannot read was not sent, unless another program may have sent it before."""
+    outcome = unreadable(leased(doubtful=doubtful, attempts=2), TOKEN, "is damaged")
+
+    assert (outcome.status, outcome.reason, outcome.attempts) == (status, reason, 2)
+    assert "the stored push is damaged" in outcome.detail
 
 
 def test_the_stored_endings() -> None:
