@@ -142,7 +142,8 @@ class ReceiptVerifier:
         if (sharing := self.sharing) is not None and given:
             if taken:
                 sharing.awaited.stored(given)
-            marks, seconds = [_shared_mark(receipt) for receipt in given], KEPT if taken else 0.0
+            marks = [_shared_mark(receipt, kind) for receipt in given for kind in _repeated_by(receipt)]
+            seconds = KEPT if taken else 0.0
             await sharing.guard.ask(lambda state: state.settle_receipts(marks, sharing.owner, seconds=seconds))
 
     def waiting_elsewhere(
@@ -162,7 +163,7 @@ class ReceiptVerifier:
 
     async def _claimed(self, sharing: Sharing, found: ReceivedReceipts) -> ReceivedReceipts:
         """Of what is new to this process, what is new to all."""
-        marks = [_shared_mark(receipt) for receipt in found.receipts]
+        marks = [_shared_mark(receipt, receipt.kind) for receipt in found.receipts]
         claims = await sharing.guard.ask(lambda state: state.claim_receipts(marks, sharing.owner, hold=CLAIMED))
         if claims is None:  # nobody can be asked: better twice than not at all
             return found
@@ -372,10 +373,15 @@ def _what_repeats(receipt: Receipt, kind: ReceiptKind) -> bytes:
     return "\0".join((key, kind.value, token, *parts)).encode("utf-8", "surrogatepass")
 
 
-def _shared_mark(receipt: Receipt) -> str:
+def _repeated_by(receipt: Receipt) -> Sequence[ReceiptKind]:
+    """The kinds that the same receipt has in other processes: a dead token is suspect where its push is not known."""
+    return [receipt.kind, ReceiptKind.SUSPECT] if receipt.kind is ReceiptKind.UNREGISTERED else [receipt.kind]
+
+
+def _shared_mark(receipt: Receipt, kind: ReceiptKind) -> str:
     """What all processes call a receipt. It is made without a key, which they would have to share, so it is longer:
     nobody can make two receipts that have the same."""
-    text = f"{receipt.proof.value}\0".encode() + _what_repeats(receipt, receipt.kind)
+    text = f"{receipt.proof.value}\0".encode() + _what_repeats(receipt, kind)
     return hashlib.blake2b(text, digest_size=16, person=b"pushgateway").hexdigest()
 
 

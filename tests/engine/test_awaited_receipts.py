@@ -287,6 +287,26 @@ def test_what_cannot_be_read_is_ignored(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_dead_token_is_one_event_though_its_push_is_known_in_one_process_only(first: int) -> None:
+    """The same receipt is posted to two processes. Where its push was sent the token is dead, and the other process
+    then has nothing new. The other one alone can only suspect it: the one that knows the push confirms it later."""
+
+    async def program(processes: Processes) -> list[Any]:
+        await processes.sent("a")
+        parameter = processes.server.marks["a"][1]
+        body = posted(("a", "dead", parameter), message_id=f"m-{parameter.partition('.')[0]}")
+        found = []
+        for gate in (processes.gateways[first], processes.gateways[1 - first]):
+            received = await gate.take_receipts(1, {}, body)
+            await gate.settle_receipts(received.receipts, taken=True)
+            found.append(([receipt.kind.value for receipt in received.receipts], received.duplicates))
+        return found
+
+    known_first, suspect_first = [(["unregistered"], 0), ([], 1)], [(["suspect"], 0), (["unregistered"], 0)]
+    assert shared_run(program) == (suspect_first if first else known_first)
+
+
 def test_a_function_of_the_host_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """It raises for a receipt of another process: the log says so without its text, and everybody else who waits has
     their receipts."""
