@@ -129,8 +129,9 @@ class Owner:
     def __attrs_post_init__(self) -> None:
         as_owner_id("Owner.user", self.user)
         as_owner_id("Owner.device", self.device)
-        if type(self.binding) is not int or type(self.generation) is not int or self.binding < 0:
-            raise FieldError("Owner.binding", "and generation must be whole numbers, as `Binding.owner` has them")
+        for name, number in (("binding", self.binding), ("generation", self.generation)):
+            if type(number) is not int or not 0 <= number < 2**63:
+                raise FieldError(f"Owner.{name}", "must be a whole number, as `Binding.owner` has it")
 
     def __repr__(self) -> str:
         user = getattr(self, "user", UNSET)

@@ -321,11 +321,13 @@ def test_the_longest_token_and_certificate_id_are_stored(url: str, tmp_path: Pat
     assert asyncio.run(scene()) == [longest]
 
 
-@pytest.mark.parametrize("wrong", ["1 OR 1=1", 1.5, True, None, -1])
+@pytest.mark.parametrize("wrong", ["1 OR 1=1", 1.5, True, None, -1, 2**63])
 def test_an_owner_with_a_wrong_number_is_refused(wrong: object) -> None:
     """Before it is in a question to the database, which would fail for all pushes that are asked about with it."""
     with pytest.raises(FieldError, match=r"^Owner\.binding: "):
         Owner("ann", "d1", wrong)  # type: ignore[arg-type]
+    with pytest.raises(FieldError, match=r"^Owner\.generation: "):
+        Owner("ann", "d1", 1, wrong)  # type: ignore[arg-type]
 
 
 def test_a_login_may_end_the_other_devices_of_its_user() -> None:
