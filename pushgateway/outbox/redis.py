@@ -648,17 +648,25 @@ class RedisStore:
 
     async def _answer(self, call: Awaitable[Any]) -> Any:
         """The answer to a call. Raises `StoreError`, which quotes nothing of what was sent."""
-        from redis.exceptions import OutOfMemoryError, RedisError
+        from redis.exceptions import RedisError
 
         try:
             return await call
-        except OutOfMemoryError:
-            raise StoreFull(f"{self._database.name}: has no memory left") from None
         except (RedisError, OSError, TimeoutError) as trouble:
+            if _is_in(trouble, "command not allowed when used memory"):
+                raise StoreFull(f"{self._database.name}: has no memory left") from None
             raise StoreError(f"{self._database.name}: {_said(trouble)}") from None
 
     def __repr__(self) -> str:
         return f"RedisStore({self._database.name!r})"
+
+
+def _is_in(trouble: Exception, words: str) -> bool:
+    """Whether these are words of the server's error. Before version 7 an error within a script has the class of every
+    other one, and its own code in the middle of the text."""
+    from redis.exceptions import ResponseError
+
+    return isinstance(trouble, ResponseError) and words.lower() in str(trouble).lower()
 
 
 def _said(trouble: Exception) -> str:
@@ -666,7 +674,7 @@ def _said(trouble: Exception) -> str:
 
     if isinstance(trouble, exceptions.AuthenticationError):
         return "refuses the user or the password"
-    if isinstance(trouble, exceptions.ReadOnlyError):
+    if _is_in(trouble, "write against a read only replica"):
         return "cannot be written: is it a replica?"
     if isinstance(trouble, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
         return "cannot be reached, or did not answer in time"
