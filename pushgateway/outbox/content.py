@@ -8,10 +8,10 @@ and the worker makes a dead letter of it. Used by `outbox` and `worker`.
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import Any, Final, NamedTuple, TypeVar
 
 import attrs
@@ -27,7 +27,7 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Owner, Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.outbox.store import Leased, StoredLetter, StoredResult
-from pushgateway.vendor.toolkit.json_text import decode_json, encode_json
+from pushgateway.vendor.toolkit.json_text import decode_json, encode_json, quote_json
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -40,11 +40,12 @@ class Unreadable(Exception):
     """A stored text that this program cannot read as a whole. The message quotes nothing of it."""
 
 
-def _bytes(value: object) -> bytes:
+def _bytes(text: Callable[[Any], str], value: object) -> bytes:
+    """A value as JSON, made by `text`."""
     try:
-        return encode_json(value).encode()
+        return text(value).encode()
     except UnicodeEncodeError:  # a title with half of a surrogate pair, which only the escapes of JSON can carry
-        return json.dumps(value, separators=(",", ":")).encode()
+        return json.dumps(json.loads(text(value)), separators=(",", ":")).encode()
 
 
 # Notifications
@@ -55,9 +56,9 @@ _CLICKS: Final[Mapping[str, Any]] = {kind.__name__: kind for kind in CLICKS}
 _CLICK_FIELDS: Final = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in CLICKS}
 
 
-def _encode_click(click: ClickAction) -> list[str]:
+def _click(click: ClickAction) -> list[str]:
     kind = type(click)
-    return [kind.__name__, *(getattr(click, name) for name in _CLICK_FIELDS[kind])]
+    return [kind.__name__, *[getattr(click, name) for name in _CLICK_FIELDS[kind]]]
 
 
 def _decode_click(given: list[str]) -> ClickAction:
@@ -66,17 +67,15 @@ def _decode_click(given: list[str]) -> ClickAction:
     return click
 
 
-_ENCODED: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "click": _encode_click,
-    "network": attrgetter("value"),
-    "show_from": datetime.isoformat,
-    "show_until": datetime.isoformat,
-    "intent": attrgetter("value"),
-    "badge": lambda badge: [badge.how, badge.number],
-    "alert": attrgetter("value"),
-    "buttons": lambda buttons: [[button.text, _encode_click(button.click)] for button in buttons],
+_ENCODED: Final[Mapping[str, Callable[[Any], str]]] = {
+    **dict.fromkeys(("data", "parameters", "overrides", "ttl", "store_offline", "show_in_foreground"), encode_json),
+    **dict.fromkeys(("network", "intent", "alert"), lambda one: encode_json(one.value)),
+    **dict.fromkeys(("show_from", "show_until"), lambda time: quote_json(time.isoformat())),
+    "click": lambda click: encode_json(_click(click)),
+    "badge": lambda badge: encode_json([badge.how, badge.number]),
+    "buttons": lambda buttons: encode_json([[button.text, _click(button.click)] for button in buttons]),
 }
-"""By field of a notification: its value as JSON. The values of the other fields are JSON already."""
+"""By field of a notification: what makes JSON of its value. The values of the other fields are texts."""
 _DECODED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "click": _decode_click,
     "network": Network,
@@ -90,27 +89,31 @@ _DECODED: Final[Mapping[str, Callable[[Any], Any]]] = {
 _FIELDS: Final = tuple(field.name for field in attrs.fields(Notification))
 _DEFAULTS: Final = tuple(attrgetter(*_FIELDS)(Notification("", "")))
 _VALUES: Final[Callable[[Notification], tuple[Any, ...]]] = attrgetter(*_FIELDS)
+_PLACES: Final = range(len(_FIELDS))
 _KNOWN: Final = frozenset(_FIELDS)
+_NAMED: Final = tuple((f'"{name}":', _ENCODED.get(name, quote_json)) for name in _FIELDS)
 
 
-def _notification_fields(notification: Notification) -> dict[str, Any]:
-    fields = {
-        name: value
-        for name, value, default in zip(_FIELDS, _VALUES(notification), _DEFAULTS, strict=True)
-        if value is not default and value != default
-    }
-    for name in _ENCODED.keys() & fields.keys():
-        fields[name] = _ENCODED[name](fields[name])
-    return fields
+def _notification_text(notification: Notification) -> str:
+    members = []
+    values = _VALUES(notification)
+    # Most values are the default itself: those are passed over without a step of Python for each.
+    for place in compress(_PLACES, map(is_not, values, _DEFAULTS)):
+        value = values[place]
+        if value != _DEFAULTS[place]:
+            name, encode = _NAMED[place]
+            members.append(name + encode(value))
+    return f"{{{','.join(members)}}}"
 
 
 def _read_notification(given: dict[str, Any]) -> Notification:
-    if not _KNOWN.issuperset(given):
-        unknown = sorted(given.keys() - _KNOWN)
-        raise Unreadable(f"a field of the notification is not known: {', '.join(unknown)}")
-    for name in _DECODED.keys() & given.keys():
-        given[name] = _DECODED[name](given[name])
-    return Notification(given.pop("title", ""), given.pop("body", ""), **given)
+    fields: dict[str, Any] = {"title": "", "body": ""}
+    for name, value in given.items():
+        decode = _DECODED.get(name)
+        fields[name] = value if decode is None else decode(value)
+    if not _KNOWN.issuperset(fields):
+        raise Unreadable(f"a field of the notification is not known: {', '.join(sorted(fields.keys() - _KNOWN))}")
+    return Notification(**fields)
 
 
 # Pushes
@@ -119,12 +122,16 @@ def _read_notification(given: dict[str, Any]) -> Notification:
 def encode_push(push: Push) -> bytes:
     """The notification and the options of a push. Its push token, dedupe id, priority, context and owner are stored
     beside it; a `callback` is the gateway's and not stored."""
-    content: dict[str, Any] = {"form": FORM, "notification": _notification_fields(push.notification)}
+    return _bytes(_push_text, push)
+
+
+def _push_text(push: Push) -> str:
+    text = f'{{"form":{FORM},"notification":{_notification_text(push.notification)}'
     if push.timeout is not None:
-        content["timeout"] = push.timeout
+        text += f',"timeout":{encode_json(push.timeout)}'
     if not push.coalesce:
-        content["coalesce"] = False
-    return _bytes(content)
+        text += ',"coalesce":false'
+    return text + "}"
 
 
 class Content(NamedTuple):
@@ -164,30 +171,32 @@ class Contents:
     """The contents that were stored or read last, so that equal ones are one object, which the gateway encodes once,
     and what was put in this process need not be read again."""
 
-    def __init__(self, most: int) -> None:
-        """`most`: how many are kept."""
-        self._most = most
-        self._kept: OrderedDict[bytes, Content] = OrderedDict()
+    def __init__(self, least: int) -> None:
+        """`least`: how many are kept for certain, if there are so many; up to twice as many are."""
+        self._least = least
+        # Two dicts instead of one with an order: when the new one is full it becomes the old one, which is forgotten.
+        self._new: dict[bytes, Content] = {}
+        self._old: dict[bytes, Content] = {}
 
     def encode(self, push: Push) -> bytes:
         """`encode_push`, and the content is kept."""
         text = encode_push(push)
-        if text not in self._kept:
+        if text not in self._new:
             self._keep(text, Content(push.notification, push.timeout, push.coalesce))
         return text
 
     def decode(self, text: bytes) -> Content:
         """`decode_content`, or what is kept. Raises `Unreadable`."""
-        content = self._kept.get(text)
+        content = self._new.get(text)
         if content is None:
-            content = decode_content(text)
+            content = self._old.get(text) or decode_content(text)
             self._keep(text, content)
         return content
 
     def _keep(self, text: bytes, content: Content) -> None:
-        self._kept[text] = content
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        if len(self._new) >= self._least:
+            self._old, self._new = self._new, {}
+        self._new[text] = content
 
 
 def push_of(content: Content, entry: Leased, push_token: PushToken, timeout: float) -> Push:
@@ -243,8 +252,8 @@ def encode_context(context: object) -> bytes | None:
     if context is None:
         return None
     if type(context) is str or type(context) is int:
-        return _bytes(context)
-    return _bytes(freeze_json("Push.context", {"it": context})["it"])
+        return _bytes(encode_json, context)
+    return _bytes(encode_json, freeze_json("Push.context", {"it": context})["it"])
 
 
 def decode_context(text: bytes | None) -> Any:
@@ -265,7 +274,7 @@ _ACCEPTED: Final = Status.ACCEPTED
 
 def encode_outcome(outcome: Outcome) -> bytes:
     """An outcome, without what the push has itself."""
-    return _bytes(outcome_fields(outcome))
+    return _bytes(encode_json, outcome_fields(outcome))
 
 
 def outcome_fields(outcome: Outcome) -> dict[str, Any]:

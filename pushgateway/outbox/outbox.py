@@ -321,7 +321,8 @@ class _Encoding:
     def __init__(self, rng: random.Random, contents: Contents, times: tuple[float, float, float, float | None]) -> None:
         """`times`: those of an `Entry`: `put_at`, `due`, `since` and `expires`."""
         self._ids, self._contents, self._rng = Ids(rng), contents, rng
-        self._same = (*times, rng.getrandbits(62))
+        self._put_at, self._due, self._since, self._expires = times
+        self._lot = rng.getrandbits(62)
         self._tokens: set[str] = set()
         self._last: tuple[Notification | None, float | None, bool] = (None, None, True)
         self._content = b""
@@ -341,20 +342,28 @@ class _Encoding:
             dedupe_id = self._ids.make(token, note)
         if token.certificate_id != self._certificate_id:
             self._certificate_id = as_owner_id("certificate_id", token.certificate_id)
-        same = self._same
+        lot = self._lot
         if token.token in self._tokens:  # another lot, because a phone that drops repeats would drop an equal text
-            same = (*same[:-1], self._rng.getrandbits(62))
+            lot = self._rng.getrandbits(62)
         self._tokens.add(token.token)
         owner, context = push.owner, push.context
-        return Entry._make(
-            (
-                *(dedupe_id, token.certificate_id, token.token, push.priority.value, self._content),
-                None if context is None else encode_context(context),
-                *((None, None) if owner is None else (owner.user, owner.device)),
-                *same,
-                *((0, 0) if owner is None else (owner.binding, owner.generation)),
-                digest,
-            )
+        return Entry(
+            dedupe_id,
+            self._certificate_id,
+            token.token,
+            push.priority.value,
+            self._content,
+            None if context is None else encode_context(context),
+            None if owner is None else owner.user,
+            None if owner is None else owner.device,
+            self._put_at,
+            self._due,
+            self._since,
+            self._expires,
+            lot,
+            0 if owner is None else owner.binding,
+            0 if owner is None else owner.generation,
+            digest,
         )
 
 
