@@ -125,6 +125,8 @@ def bare_redis(url: str, rows: Sequence[Entry]) -> Times:
 class Accepting:
     """A gateway that accepts everything at once, and counts."""
 
+    is_closed = False
+
     def __init__(self) -> None:
         self.accepted = 0
 
@@ -194,7 +196,7 @@ def _row(number: int, push: Push) -> Entry:
     """The row of a push, ready."""
     token = push.push_token
     address = (f"{number:032x}", token.certificate_id, token.token, 1, encode_push(push))
-    return Entry(*address, None, None, None, 1.0, 1.0, None, 7, 0, 0, None)
+    return Entry(*address, None, None, None, 1.0, 1.0, 1.0, None, 7, 0, 0, None)
 
 
 READ: dict[str, Callable[[Times], float]] = {

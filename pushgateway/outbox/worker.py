@@ -113,6 +113,7 @@ class Worker:
         self._rules = Rules(give_up_after=give_up_after, most_lost=most_lost)
         self._held: dict[str, Leased] = {}
         self._counts: Counter[tuple[str, int]] = Counter()
+        """By certificate id and priority: how many of those held have no outcome yet."""
         self._known: list[tuple[str, Outcome | Verdict]] = []
         self._results: deque[Result] = deque()
         self._messages: OrderedDict[tuple[int, bytes], Content] = OrderedDict()
@@ -198,20 +199,22 @@ class Worker:
     async def _lease_all(self) -> None:
         loop = asyncio.get_running_loop()
         looked = -math.inf  # when a suspect was looked for
-        while not self._stopping:
+        while not self._stopping and not self._gateway.is_closed:
             self._to_lease.clear()
-            leased = await self._lease(suspect=False)
+            await self._lease(suspect=False)
             may_look = self._suspect is None and loop.time() >= looked + self._poll
             # At once again if there was one: after a machine has failed, many have lost their workers.
             if may_look and not await self._lease(suspect=True):
                 looked = loop.time()
             if not self._store_works.is_over:
                 await self._store_works.pause()
-            elif not leased:
+            else:
                 await _wait(self._to_lease, self._poll)
 
     async def _lease(self, *, suspect: bool) -> int:
-        """Lease what may be held in addition, or one suspect, and begin to send it. Returns how many were leased."""
+        """Lease what may be sent in addition, or one suspect, and begin to send it. Returns how many were leased."""
+        if self._is_behind:
+            return 0
         try:
             now = await self._outbox.now()
             ask = Ask(
@@ -231,6 +234,11 @@ class Worker:
         self._store_works.end()
         self._begin(leased, now, suspect=suspect)
         return len(leased)
+
+    @property
+    def _is_behind(self) -> bool:
+        """The store takes long to settle what is known: nothing more is leased before it has."""
+        return len(self._held) - self._counts.total() > self._at_once
 
     def _may_take_over(self, now: float) -> bool:
         """Whether a lease that has ended by the clock has really ended. After a jump of the clock it may belong to a
@@ -315,11 +323,19 @@ class Worker:
             self._stopping = True
         finally:
             for dedupe_id in without:  # leased again when the lease has ended
+                self._leave(dedupe_id)
                 self._release(dedupe_id)
 
     def _know(self, dedupe_id: str, known: Outcome | Verdict) -> None:
         self._known.append((dedupe_id, known))
+        self._leave(dedupe_id)
         self._to_settle.set()
+        self._to_lease.set()  # now, so that the store can do both in one transaction
+
+    def _leave(self, dedupe_id: str) -> None:
+        """This entry is not in the gateway any more: another one may be leased."""
+        entry = self._held[dedupe_id]
+        self._counts[entry.certificate_id, entry.priority] -= 1
 
     async def _settle_all(self) -> None:
         while True:
@@ -358,9 +374,11 @@ class Worker:
             self._store_works.note(str(trouble))
             return False
         self._store_works.end()
+        was_behind = self._is_behind
         for dedupe_id, _ in known:
             self._release(dedupe_id)
-        self._to_lease.set()
+        if was_behind:
+            self._to_lease.set()
         if results:
             space = WAITING_RESULTS - len(self._results)
             self._results.extend([one for one in results if one.number not in left][: max(space, 0)])
@@ -370,8 +388,6 @@ class Worker:
     def _judge(self, entry: Leased, outcome: Outcome, now: float) -> Verdict:
         if outcome.ok and not entry.doubtful and not entry.attempts:
             return Verdict(outcome)  # nearly all
-        if self._gateway.is_closed:
-            self._stopping = True  # it was closed first: nothing more can be sent through it
         return judge(
             entry,
             outcome,
@@ -392,11 +408,10 @@ class Worker:
         )
 
     def _release(self, dedupe_id: str) -> None:
-        entry = self._held.pop(dedupe_id, None)
-        if entry is not None:
-            self._counts[entry.certificate_id, entry.priority] -= 1
+        self._held.pop(dedupe_id, None)
         if dedupe_id == self._suspect:
             self._suspect = None
+            self._to_lease.set()  # there may be another one
         self._progress.set()
 
     # Results

@@ -450,6 +450,33 @@ def test_never_more_than_at_once(tmp_path: Path) -> None:
     assert run(tmp_path, scene) == 10
 
 
+def test_others_are_sent_while_a_slow_store_settles(tmp_path: Path) -> None:
+    """What has its outcome makes place for others before it is settled, so that a store can settle and lease in one
+    transaction. No more than `at_once` outcomes wait for a store that takes long."""
+
+    async def scene(s: Scene) -> Any:
+        settle = s.outbox.store.settle
+
+        async def slow(*values: Any) -> Any:
+            await asyncio.sleep(10)
+            return await settle(*values)
+
+        s.outbox.store.settle = slow  # type: ignore[method-assign]
+        async with s.worker(at_once=10) as works:
+            await s.outbox.put([push(f"t{n}") for n in range(50)])
+            await asyncio.sleep(9)
+            before = works.held, len(s.server.ledger), len(s.taken.results)
+            await asyncio.sleep(60)
+            return before, works.held, s.taken.endings(), s.server.ledger
+
+    before, held, endings, ledger = run(tmp_path, scene)
+
+    assert before == (20, 20, 0)
+    assert held == 0
+    assert endings == {f"t{n}": ACCEPTED for n in range(50)}
+    assert set(ledger.values()) == {1}
+
+
 def test_a_store_that_stops_working(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """While the store does not work, nothing is leased, the known outcomes wait, and the event loop goes on; the
     worker is not healthy. When the store works again, everything is settled once. There is one line and one event at
