@@ -6,8 +6,10 @@ the shared state and the outbox.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pushgateway.model.errors import ConfigError, FieldError
@@ -16,6 +18,8 @@ from pushgateway.model.secret import Secret, safe_repr
 
 if TYPE_CHECKING:
     from redis.asyncio import BlockingConnectionPool, Redis
+
+T = TypeVar("T")
 
 SCHEMES = frozenset({"redis", "rediss", "unix"})
 """Of the URLs that name a Redis: TCP, TLS and a socket of this machine."""
@@ -92,6 +96,18 @@ class RedisDatabase:
         )
         pool.connection_kwargs["decode_responses"] = False  # whatever the URL says
         return pool
+
+    async def answer(self, call: Awaitable[T]) -> T:
+        """The answer to a call of the client. Raises what the call raises, and `CancelledError` if the task was
+        cancelled meanwhile: before Python 3.12 `asyncio.wait_for`, by which redis-py sends, may lose that, and a task
+        that is to end would go on."""
+        task = asyncio.current_task()
+        before = 0 if task is None else task.cancelling()
+        try:
+            return await call
+        finally:
+            if task is not None and task.cancelling() > before:
+                raise asyncio.CancelledError
 
     async def aclose(self) -> None:
         """Close all connections. Safe to call more than once."""

@@ -651,7 +651,7 @@ class RedisStore:
         from redis.exceptions import RedisError
 
         try:
-            return await call
+            return await self._database.answer(call)
         except (RedisError, OSError, TimeoutError) as trouble:
             if _is_in(trouble, "command not allowed when used memory"):
                 raise StoreFull(f"{self._database.name}: has no memory left") from None

@@ -246,7 +246,7 @@ class RedisState:
         made = self._scripts.get(script)
         if made is None:
             made = self._scripts[script] = self._database.client.register_script(script)
-        return await made(keys=keys, args=arguments)
+        return await self._database.answer(made(keys=keys, args=arguments))
 
     async def exchange(self, owner: str, wishes: Sequence[Wish], *, hold: float, known: int) -> Exchanged:
         """See `SharedState`."""
@@ -272,7 +272,7 @@ class RedisState:
             pipeline.zrem(self._key("processes"), owner)
             for key in rates:
                 pipeline.hdel(self._key("rate", key), owner)
-            await pipeline.execute()
+            await self._database.answer(pipeline.execute())
 
     async def close_quota(self, key: str, seconds: float) -> None:
         """See `SharedState`."""

@@ -1,5 +1,7 @@
 """`RedisDatabase`: a URL with a wrong option is refused before the first call, and no password is shown."""
 
+import asyncio
+
 import pytest
 
 from pushgateway.databases.redis import RedisDatabase
@@ -27,3 +29,32 @@ def test_answers_are_bytes(url: str) -> None:
 
     assert options["decode_responses"] is False
     assert options["socket_timeout"] == 3.0
+
+
+def test_a_task_that_is_cancelled_ends_although_the_client_lost_that() -> None:
+    """Before Python 3.12 `asyncio.wait_for` loses a cancellation that comes with the answer, and redis-py uses it. The
+    limit of `asyncio.timeout`, which cancels too, stays a `TimeoutError`."""
+
+    async def loses_it() -> str:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return "an answer"
+        return "too late"
+
+    async def answers() -> str:
+        return "an answer"
+
+    async def scene() -> None:
+        database = RedisDatabase("redis://localhost")
+        task = asyncio.ensure_future(database.answer(loses_it()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await database.answer(loses_it())
+        assert await database.answer(answers()) == "an answer"
+
+    asyncio.run(scene())
