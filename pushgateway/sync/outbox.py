@@ -47,10 +47,11 @@ class Outbox:
         async def begin(gateway: Gateway) -> None:
             from pushgateway.outbox import Worker
 
-            await inner.open()
-            if works:
-                self._worker = Worker(inner, gateway, results=handler, **options)
-                self._worker.start()
+            worker = Worker(inner, gateway, results=handler, **options) if works else None
+            await inner.open()  # when nothing can be wrong any more that would leave it open
+            if worker is not None:
+                worker.start()
+            self._worker = worker
 
         call(begin, closed)
 

@@ -95,13 +95,14 @@ def test_results_of_a_table(tmp_path: Path) -> None:
 
 
 def test_what_it_raises(tmp_path: Path) -> None:
-    """A wrong option and a store that cannot be opened are raised when it is made, and after the gateway's close every
-    call raises `StoreError`."""
+    """A wrong option, which leaves nothing open, and a store that cannot be opened are raised when it is made. When the
+    gateway was closed every call raises `StoreError`."""
     with gateway(ToyServer()) as blocking:
         with pytest.raises(FieldError, match="lease"):
-            blocking.outbox(Outbox(SQLiteStore(tmp_path / "a.db")), lease=1.0)
+            blocking.outbox(Outbox(SQLiteStore(tmp_path / "wrong.db")), lease=1.0)
+        assert not [thread for thread in threading.enumerate() if thread.name == "pushgateway-wrong.db"]
         with pytest.raises(StoreError, match="No such file"):
-            blocking.outbox(Outbox(SQLiteStore(tmp_path / "nowhere" / "a.db")))
+            blocking.outbox(Outbox(SQLiteStore(tmp_path / "nowhere" / "missing.db")))
         outbox = blocking.outbox(Outbox(SQLiteStore(tmp_path / "b.db")))
         with pytest.raises(FieldError, match="cannot put within"):
             outbox.put_within(None, [push("a")])  # type: ignore[arg-type]
