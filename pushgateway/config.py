@@ -118,6 +118,14 @@ class DevicesSettings:
     options: Mapping[str, Any] = attrs.field(factory=dict)
     """Further keyword arguments; only those in the file."""
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None: it is something else."""
+        from pushgateway.databases.sqlite import sqlite_path
+
+        url = self.url.reveal()
+        return sqlite_path("devices.url", url, self.folder) if url.startswith("sqlite:") else None
+
 
 @safe_repr
 @attrs.frozen

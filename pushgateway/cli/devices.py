@@ -153,7 +153,7 @@ def _ask(config: Config, question: Callable[[Devices], Awaitable[T]]) -> T:
     if settings is not None and settings.url.reveal() == "memory:":
         raise FieldError("devices.url", "memory: keeps devices within one process, and this command is another one")
     # Shared, whatever the table says: `shared = false` is true for the service, but not for this process beside it.
-    return ask("devices", config.devices(shared=True), question)
+    return ask("devices", None if settings is None else settings.file, config.devices(shared=True), question)
 
 
 def _brands(config: Config) -> Mapping[str, str]:

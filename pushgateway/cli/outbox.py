@@ -99,7 +99,9 @@ def drop(ctx: click.Context, /, *, config: Path, dedupe_ids: tuple[str, ...], ev
 
 def _ask(path: Path, question: Callable[[Outbox], Awaitable[T]]) -> T:
     """The answer of the outbox in this configuration. One that cannot be used is a sentence and exit code 2."""
-    return ask("outbox", load_config(path).outbox(), question)
+    config = load_config(path)
+    settings = config.outbox_settings
+    return ask("outbox", None if settings is None else settings.file, config.outbox(), question)
 
 
 def _chosen(dedupe_ids: tuple[str, ...], everything: bool) -> Sequence[str] | None:

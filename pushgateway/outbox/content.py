@@ -251,7 +251,7 @@ def encode_context(context: object) -> bytes | None:
     """A context, which must be what JSON can hold: it has to outlive this process. Raises `FieldError`."""
     if context is None:
         return None
-    if type(context) is str or type(context) is int:
+    if type(context) is str or (type(context) is int and context.bit_length() <= 64):
         return _bytes(encode_json, context)
     return _bytes(encode_json, freeze_json("Push.context", {"it": context})["it"])
 

@@ -110,10 +110,15 @@ class OutboxSettings:
     def _of(self, names: Mapping[str, Check]) -> dict[str, Any]:
         return {name: self.values[name] for name in names if name in self.values}
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None: it is a server."""
+        return sqlite_path("outbox.url", self.url, self.folder) if self.url.startswith("sqlite:") else None
+
     def store(self) -> Store:
         """A store of its own; nothing is opened yet."""
-        if self.url.startswith("sqlite:"):
-            return SQLiteStore(sqlite_path("outbox.url", self.url, self.folder), **self._of(_STORE))
+        if (file := self.file) is not None:
+            return SQLiteStore(file, **self._of(_STORE))
         if self.url.partition(":")[0] in SCHEMES:
             from pushgateway.outbox.redis import RedisStore
 

@@ -144,11 +144,23 @@ def test_status_for_scripts(folder: Path) -> None:
 
 
 def test_without_devices_it_is_said_in_words(tmp_path: Path) -> None:
-    """The database is made, and has nothing to count."""
+    """The database is there, and has nothing to count."""
     (tmp_path / "pushgateway.toml").write_text(CONFIG)
+    (tmp_path / "devices.db").touch()
 
     assert run(tmp_path, "status").stdout == "No device is bound.\n"
     assert read(tmp_path, "status") == {"users": 0, "devices": 0, "certificates": []}
+
+
+def test_no_file_is_made(tmp_path: Path) -> None:
+    """It would belong to whoever runs the command, and the service could not open it."""
+    (tmp_path / "pushgateway.toml").write_text(CONFIG)
+
+    result = run(tmp_path, "status")
+
+    assert result.exit_code == Exit.USAGE
+    assert "devices.url: devices.db is not there; the service makes it when it starts" in result.stderr
+    assert not (tmp_path / "devices.db").exists()
 
 
 def test_unbind_one_device(folder: Path) -> None:
@@ -249,7 +261,7 @@ def test_users_and_the_age_must_be_named(folder: Path, arguments: tuple[str, ...
     [
         ("", "devices: is missing: write [devices] and its url"),
         ("[devices]\nurl = 'memory:'", "devices.url: memory: keeps devices within one process"),
-        ("[devices]\nurl = 'sqlite:///nowhere/devices.db'", "devices: devices.db: No such file or directory"),
+        ("[devices]\nurl = 'sqlite:///nowhere/devices.db'", "devices.url: devices.db is not there"),
         (
             "[devices]\nurl = 'postgresql://user:canary-5d1f@127.0.0.1:1/name'",
             "devices: postgresql://127.0.0.1:1/name: cannot be reached",

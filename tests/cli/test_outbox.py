@@ -122,8 +122,9 @@ def test_ids_or_all(folder: Path, arguments: tuple[str, ...]) -> None:
 
 
 def test_an_empty_outbox(tmp_path: Path) -> None:
-    """It says so; the file is made."""
+    """It says so."""
     (tmp_path / "pushgateway.toml").write_text('[outbox]\nurl = "sqlite:///outbox.db"\n')
+    (tmp_path / "outbox.db").touch()
 
     assert run(tmp_path, "status").stdout == "The outbox is empty.\n"
 
@@ -132,7 +133,7 @@ def test_an_empty_outbox(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "outbox: is missing"),
-        ('[outbox]\nurl = "sqlite:///nowhere/outbox.db"', "outbox: outbox.db: No such file or directory"),
+        ('[outbox]\nurl = "sqlite:///nowhere/outbox.db"', "outbox.url: outbox.db is not there"),
     ],
 )
 def test_an_outbox_that_cannot_be_used(tmp_path: Path, text: str, said: str) -> None:
@@ -144,3 +145,14 @@ def test_an_outbox_that_cannot_be_used(tmp_path: Path, text: str, said: str) -> 
     assert result.exit_code == Exit.USAGE
     assert said in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_no_file_is_made(tmp_path: Path) -> None:
+    """It would belong to whoever runs the command, and the service could not open it."""
+    (tmp_path / "pushgateway.toml").write_text('[outbox]\nurl = "sqlite:///outbox.db"\n')
+
+    result = run(tmp_path, "status")
+
+    assert result.exit_code == Exit.USAGE
+    assert "outbox.url: outbox.db is not there; the service makes it when it starts" in result.stderr
+    assert not (tmp_path / "outbox.db").exists()

@@ -169,7 +169,9 @@ def test_any_text_and_data(title: str, body: str, data: dict[str, Any], context:
     assert decode_context(stored) == context
 
 
-@pytest.mark.parametrize("context", [object(), b"bytes", {"a": {1, 2}}, float("nan"), {1: 2}])
+@pytest.mark.parametrize(
+    "context", [object(), b"bytes", {"a": {1, 2}}, float("nan"), {1: 2}, pytest.param(10**5000, id="a long number")]
+)
 def test_a_context_that_json_cannot_hold(context: object) -> None:
     """It is refused when it is put, because it could not be handed back later."""
     with pytest.raises(FieldError, match=r"Push\.context"):
