@@ -356,14 +356,15 @@ def _sqlite_engine(file: Database, threads: int, timeout: float) -> Engine:
         poolclass=sqlalchemy.QueuePool,
         **_pool_options(threads, timeout),
     )
-    sqlalchemy.event.listen(engine, "begin", _begin)
+
+    def begin(connection: Connection) -> None:
+        file.check_file()
+        # A write lock at once, because a transaction that first reads and then writes may find that it cannot.
+        if not connection.get_execution_options().get(_READS, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    sqlalchemy.event.listen(engine, "begin", begin)
     return engine
-
-
-def _begin(connection: Connection) -> None:
-    # A write lock at once, because a transaction that first reads and then writes may find that it cannot.
-    if not connection.get_execution_options().get(_READS, False):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _server_engine(url: URL, dialect: Dialect, threads: int, timeout: float) -> Engine:

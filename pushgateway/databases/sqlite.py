@@ -106,6 +106,8 @@ class Database:
         self.path = Path(path)
         self._application_id, self._migrations = application_id, migrations
         self._synchronous, self._busy_timeout = synchronous, busy_timeout
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file, once it is open."""
         self._queue: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
@@ -181,6 +183,7 @@ class Database:
         try:
             if connection is None:
                 connection = self.connect()
+            self.check_file()
             done = _commit(connection, works)
         except Exception as trouble:
             if connection is not None and _code(trouble) in _BROKEN:
@@ -205,6 +208,8 @@ class Database:
 
         It blocks: the event loop must not call it. Raises `StoreError` and SQLite's own errors.
         """
+        if self._file is not None:
+            self.check_file()
         self._make_private()
         connection = sqlite3.connect(
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=not any_thread
@@ -214,10 +219,28 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             self._migrate(connection)
+            self._file = self._file or self._found_file()
         except BaseException:
             _close(connection)
             raise
         return connection
+
+    def check_file(self) -> None:
+        """Raise `StoreError` if the file that is open was deleted or replaced. Its connections would go on with the
+        former one: nobody else sees what they write, and it is gone with them. They are not opened anew, because
+        SQLite would remove the log of the new file by its name when it closes the former one."""
+        if self._found_file() != self._file:
+            raise StoreError(
+                f"{self.path.name}: was deleted or replaced while it was in use; stop all processes that use it, "
+                "and then start them again"
+            )
+
+    def _found_file(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _make_private(self) -> None:
         """Create the file if there is none, for its owner only. SQLite gives its other files the rights of this one.

@@ -124,6 +124,27 @@ def test_the_file_is_private_and_in_wal_mode(url: str, tmp_path: Path) -> None:
     assert asyncio.run(scene()) == [0o600, 0o600, 0o600]
 
 
+def test_a_file_that_is_deleted_in_use_is_refused(url: str, tmp_path: Path) -> None:
+    """Reading too: what other processes write is in the file that they make anew."""
+
+    def remove(folder: Path) -> None:
+        for file in folder.glob("words.sqlite*"):
+            file.unlink()
+
+    async def scene() -> None:
+        async with opened(url, tmp_path) as database:
+            await database.run(lambda connection: add(connection, "a"))
+            remove(tmp_path)
+            with pytest.raises(StoreError, match=r"^words\.sqlite: was deleted or replaced"):
+                await database.run(lambda connection: add(connection, "b"))
+            with pytest.raises(StoreError, match=r"^words\.sqlite: was deleted or replaced"):
+                await database.run(words, reads=True)
+
+    asyncio.run(scene())
+
+    assert not (tmp_path / "words.sqlite").exists()
+
+
 def test_a_file_of_another_kind_is_refused(url: str, tmp_path: Path) -> None:
     """The file stays as it is, and the error says what is wrong with it."""
     (tmp_path / "words.sqlite").write_bytes(b"something else" * 100)

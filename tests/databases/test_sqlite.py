@@ -46,6 +46,12 @@ def kept(path: Path) -> list[str]:
         connection.close()
 
 
+def remove_all(folder: Path) -> None:
+    """Remove all files of a folder."""
+    for file in folder.iterdir():
+        file.unlink()
+
+
 async def hold(store: Database, statements: list[str]) -> Callable[[], None]:
     """Keep the database's thread busy until the returned function is called; collect its statements from then on."""
     held, begun, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
@@ -246,6 +252,33 @@ def test_an_error_of_the_disk_opens_the_file_again(tmp_path: Path, monkeypatch: 
     assert said.startswith("a.db: SQLite has failed (")
     assert found == ["kept"]
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_deleted_or_replaced_in_use_is_refused(tmp_path: Path, replaced: bool) -> None:
+    """SQLite goes on with the former file: what it stores there is lost, and what others store is not seen. After a
+    restart the file that is there is used."""
+    path = tmp_path / "words.db"
+
+    async def scene() -> str:
+        store = database(path)
+        await store.run(add("before"))
+        remove_all(tmp_path)
+        if replaced:
+            other = database(path)
+            await other.run(add("other"))
+            await other.aclose()
+        with pytest.raises(StoreError) as refused:
+            await store.run(add("after"))
+        await store.aclose()
+        return str(refused.value)
+
+    said = asyncio.run(scene())
+
+    assert said.startswith("words.db: was deleted or replaced while it was in use; stop all processes that use it")
+    assert path.exists() == replaced
+    if replaced:
+        assert kept(path) == ["other"]
 
 
 def test_the_log_does_not_grow_for_ever(tmp_path: Path) -> None:
