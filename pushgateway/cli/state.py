@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
+import attrs
 import click
 
 from pushgateway.certificates.plugins import Plugins
@@ -50,7 +51,7 @@ def show(*, config: Path, as_json: bool) -> None:
     from pushgateway.cli import console
 
     known = load_config(config)
-    found = _ask(known, lambda store: store.contents())
+    found = _ask(known, _contents)
     certificates = _certificates_by_login(known)
     if as_json:
         console.as_json(_as_dict(found, certificates))
@@ -107,7 +108,7 @@ def open_(ctx: click.Context, /, *, config: Path, certificate_id: str, as_json: 
     from pushgateway.cli.exit_codes import Exit
 
     async def open_all(store: SharedState) -> int:
-        mine = [key for key in (await store.contents()).closed if _places(key)[0] == certificate_id]
+        mine = [key for key in (await _contents(store)).closed if _places(key)[0] == certificate_id]
         for key in mine:
             await store.open_quota(key)
         return len(mine)
@@ -163,6 +164,15 @@ def _certificates_by_login(config: Config) -> dict[str, list[str]]:
         if isinstance(vendor, Vendor) and (login := login_digest(vendor, vendor.home_region)) is not None:
             found.setdefault(login, []).append(certificate_id)
     return found
+
+
+async def _contents(store: SharedState) -> Contents:
+    """What is in the store. What stands in the place of a quota and is none is left out."""
+    from pushgateway.engine.sharing import ANSWERS
+
+    found = await store.contents()
+    closed = {key: left for key, left in found.closed.items() if not key.endswith(f"/{ANSWERS}")}
+    return attrs.evolve(found, closed=closed)
 
 
 def _places(key: str) -> tuple[str, str, str]:

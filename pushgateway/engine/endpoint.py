@@ -224,6 +224,13 @@ class Endpoint:
         if self._alarm is not None and not self._alarm.done():
             self._alarm.set_result(None)
 
+    def answered_elsewhere(self, at: float) -> None:
+        """Another process has had an answer of the vendor at this time, after an outage (loop seconds): if nothing has
+        failed here since, the next request is sent now, with that process's access token."""
+        if self.gate.answered_elsewhere(self._loop.time(), at):
+            self.settings.session.end_pause(self.name)
+            self.wake()
+
     # Before
 
     async def _ready(self, session: VendorSession) -> tuple[AccessToken | None, Refused | NoVerdict | None]:

@@ -1,4 +1,5 @@
-"""What a gateway shares with the other processes that send with the same certificates: portions of rates, and quotas.
+"""What a gateway shares with the other processes that send with the same certificates: portions of rates, closed
+quotas, and the news that a vendor answers again after an outage.
 
 `Sharing` asks the shared state a few times a second, in one round trip for all certificates; no push waits for it. Each
 process may send its portion of a rate, which it asks for by what it has sent and what waits. A process with nothing to
@@ -53,6 +54,10 @@ AT_ONCE = 250
 LEAST = 0.01
 """The share of a rate that a process may send in any case, but no more than an equal share: one push, which asks for
 more."""
+ANSWERS = "!answers"
+"""In place of the name of a quota, which never has this character in a key: the vendor answers again. It is stored for
+`ANSWERS_KEPT` seconds, so what is left of these says when that was."""
+ANSWERS_KEPT = 30.0
 SLACK = 1.0
 """Seconds by which the store's end of a closed quota may be earlier than the one that is known here."""
 
@@ -72,6 +77,9 @@ class SharedEndpoint(Protocol):
 
     def wake(self) -> None:
         """Something changed: whoever waits at the gate shall look again."""
+
+    def answered_elsewhere(self, at: float) -> None:
+        """Another process has had an answer of the vendor at this time, after an outage (loop seconds)."""
 
 
 def shared_key(certificate_id: str, vendor: Vendor) -> str:
@@ -169,6 +177,10 @@ class EndpointShare:
         """See `SharedLimits`."""
         self._sharing.publish(self.quota_key(quota), seconds)
 
+    def answered_again(self) -> None:
+        """See `SharedLimits`."""
+        self._sharing.publish(f"{self.key}/{ANSWERS}", ANSWERS_KEPT)
+
     def quota_key(self, quota_name: str) -> str:
         """Of one of its quotas, the same in all processes."""
         return f"{self.key}/{_part(quota_name)}"
@@ -188,6 +200,10 @@ class EndpointShare:
         else:
             self._gate.reopen(now, quota_name)
         self._endpoint.wake()
+
+    def answered_elsewhere(self, seconds: float) -> None:
+        """Another process has had an answer after an outage. `seconds`: what is left of `ANSWERS_KEPT`."""
+        self._endpoint.answered_elsewhere(asyncio.get_running_loop().time() - (ANSWERS_KEPT - seconds))
 
     def wishes(self, now: float) -> list[Wish]:
         """What to ask for now; it gives its portions back when nothing was sent for a while."""
@@ -398,10 +414,15 @@ class Sharing:
         self._closed = {}
         for key, seconds in closed.items():
             endpoint, _, name = key.rpartition("/")
+            share = self._by_key.get(endpoint)
+            if name == ANSWERS:
+                if share is not None:
+                    share.answered_elsewhere(seconds)
+                continue
             quota_name = unquote(name, errors="surrogatepass")
             if seconds > 0:
                 self._closed.setdefault(endpoint, {})[quota_name] = now + seconds
-            if (share := self._by_key.get(endpoint)) is not None:
+            if share is not None:
                 share.apply_quota(quota_name, seconds)
 
     # The end

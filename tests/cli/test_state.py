@@ -12,7 +12,7 @@ from pushgateway_oppo import Oppo
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.engine.session.vendor_session import login_digest
-from pushgateway.engine.sharing import shared_key
+from pushgateway.engine.sharing import ANSWERS, ANSWERS_KEPT, shared_key
 from pushgateway.model.secret import Secret
 from pushgateway.state import Contents, LoginResult, Wish
 from pushgateway.state.sqlite import SqliteState
@@ -49,6 +49,7 @@ def fill(folder: Path) -> None:
         await state.end_login(login, "im-7:4711:ab12cd", result)
         await state.close_quota(f"{KEY}/public%20messages", 1800.0)
         await state.close_quota("9.0011/cn/", 9000.0)
+        await state.close_quota(f"9.0011/cn/{ANSWERS}", ANSWERS_KEPT)  # no quota: the vendor answers again
         await state.claim_receipts(["r1", "r2"], "im-7:4711:ab12cd", hold=60.0)
         await state.aclose()
 

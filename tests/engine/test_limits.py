@@ -208,6 +208,24 @@ def test_failures_in_a_row_open_it_and_one_request_probes() -> None:
     assert (breaker.state, breaker.delay(11.0)) == (BreakerState.CLOSED, 0.0)
 
 
+def test_an_answer_that_another_process_got_ends_the_pause() -> None:
+    """A probe may be sent at once, unless the vendor has failed here since that answer, a probe is under way, or the
+    pause is over."""
+    breaker = opened(Breaker(), 10.0)
+
+    assert not breaker.answered_elsewhere(10.5, at=10.0)
+    assert breaker.delay(10.5) == 0.5
+    assert breaker.answered_elsewhere(10.5, at=10.1)
+    assert breaker.delay(10.5) == 0.0
+    assert not breaker.answered_elsewhere(10.5, at=10.1)
+    assert breaker.admit(10.5)
+    assert not breaker.answered_elsewhere(10.5, at=10.2)
+    assert breaker.failed(10.6, always(1.0), "cut", probe=True)
+    assert not breaker.answered_elsewhere(10.7, at=10.2)
+    assert breaker.answered_elsewhere(10.9, at=10.8)
+    assert not Breaker().answered_elsewhere(10.5, at=10.2)
+
+
 def test_pauses_grow_to_15_seconds() -> None:
     """1, 2, 4, 8, 15, 15 … seconds, each shortened at random by up to a fifth; a reply resets them."""
     breaker = opened(Breaker())

@@ -239,6 +239,27 @@ def test_a_quota_that_somebody_opens_is_open_to_all() -> None:
     assert sum(isinstance(event, QuotaReleased) for event in events) == 2
 
 
+@pytest.mark.parametrize("seconds", [12.0, 20.0, 28.0])
+def test_the_end_of_an_outage_is_known_to_all_within_a_second(seconds: float) -> None:
+    """Each process tests a vendor that does not answer less and less often, up to every 15 seconds. The first one that
+    gets an answer reports it to the others, which test at once."""
+
+    async def program(gateways: list[Gateway], server: TimedServer, _: UnsteadyState) -> list[float]:
+        server.is_down = True
+        for number, gate in enumerate(gateways):
+            pushed(gate, 20, title=f"p{number}", timeout=90.0)
+        await asyncio.sleep(seconds)
+        server.is_down = False
+        await asyncio.sleep(20)
+        return sorted(times[0] for times in server.by_title.values())
+
+    first, server = shared_run(4, program)
+
+    assert len(server.push_times) == 80
+    assert len(first) == 4
+    assert first[-1] - first[0] < 1.0
+
+
 def test_a_store_that_is_gone_costs_no_push_and_is_reported_once() -> None:
     """It fails for a minute while all send at the limit: not less is sent than before, not more than the vendor takes,
     and each process reports its end and its return once."""

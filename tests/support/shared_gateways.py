@@ -11,7 +11,7 @@ from toy_vendor import ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, Gateway, Outcome, Push, PushToken
 from pushgateway.state import MemoryState, SharedState
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import NoVerdict, Request, Response
 
 
 class TimedServer(ToyServer):
@@ -22,10 +22,13 @@ class TimedServer(ToyServer):
         self.push_times: list[float] = []
         self.login_times: list[float] = []
         self.by_title: dict[str, list[float]] = {}
+        self.is_down = False
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         if request.url.endswith("/login"):
             self.login_times.append(now())
+        if self.is_down:
+            raise NoVerdict("nobody is there")
         return await super().send(request, pool=pool, timeout=timeout)
 
     def _push(self, items: list[list[str]]) -> Response:

@@ -43,6 +43,7 @@ class Breaker:
         """What the last failure was, in words."""
         self._failures = 0
         self._pause = 0.0
+        self._opened_at = -math.inf
 
     @property
     def is_clean(self) -> bool:
@@ -68,6 +69,14 @@ class Breaker:
         if not self.may_probe(now):
             return False
         self.state = BreakerState.HALF_OPEN
+        return True
+
+    def answered_elsewhere(self, now: float, at: float) -> bool:
+        """Another process has had an answer at this time: if nothing has failed here since, a probe may be sent now.
+        True: otherwise it would have waited."""
+        if self.state is not BreakerState.OPEN or self.until <= now or at <= self._opened_at:
+            return False
+        self.until = now
         return True
 
     def give_up(self) -> None:
@@ -134,4 +143,5 @@ class Breaker:
         least, most = pauses
         self._pause = min(max(2 * self._pause, least), most)
         self.state = BreakerState.OPEN
+        self._opened_at = now
         self.until = now + self._pause * (0.8 + 0.2 * chance())

@@ -55,6 +55,9 @@ class SharedLimits(Protocol):
     def closed(self, quota: str, seconds: float) -> None:
         """The vendor says that a quota is closed for so long; `SAVED_CONTENTS` for that of saved contents."""
 
+    def answered_again(self) -> None:
+        """The vendor answers again after an outage, or takes the credentials again."""
+
 
 class Permit:
     """Permission for one request, from `Gate.admit`: given back to the gate with what came of the request."""
@@ -292,6 +295,11 @@ class Gate:
             self._update_may_refuse()
             self._emitter.emit(QuotaReleased(**self._labels, quota=quota))
 
+    def answered_elsewhere(self, now: float, at: float) -> bool:
+        """Another process has had an answer at this time, after an outage. True: a probe may be sent now instead of
+        later."""
+        return self._breaker.answered_elsewhere(now, at)
+
     def closed_quotas(self, now: float) -> Iterator[tuple[str, float]]:
         """The closed quotas, and for how many seconds."""
         wall = self._clock()
@@ -302,7 +310,8 @@ class Gate:
 
     def replaced(self) -> None:
         """Another gate takes its place: report that this one's breaker is closed and its quotas are released."""
-        self._close_breaker(0.0)
+        if self._breaker.answered():
+            self._report_breaker(0.0)
         for quota in self._quotas.pop_ended(math.inf, math.inf):
             self._emitter.emit(QuotaReleased(**self._labels, quota=quota))
         for _ in self._saving.pop_ended(math.inf, math.inf):
@@ -311,6 +320,8 @@ class Gate:
     def _close_breaker(self, now: float) -> None:
         if self._breaker.answered():
             self._report_breaker(now)
+            if self.shared is not None:
+                self.shared.answered_again()
 
     def _slow_down(self, now: float, permit: Permit, pause: float) -> None:
         self._pause_until = max(self._pause_until, now + pause)

@@ -167,6 +167,11 @@ class AccessTokens:
             self._forget_held(key)
         self.offsets[key] = offset
 
+    def end_pause(self, key: Key) -> None:
+        """Do not wait any longer after a failed login: the vendor answers, and another process may have logged in."""
+        if (failure := self._paused(key)) is not None:
+            failure.until = self._monotonic()
+
     def is_own(self, key: Key, access: AccessToken) -> bool:
         """Whether this process has logged in for it last. Another process's may have ended long ago: the store does not
         learn of logins that were made while it was gone."""

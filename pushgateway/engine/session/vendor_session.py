@@ -215,6 +215,10 @@ class VendorSession:
         needed."""
         return _WITHOUT_LOGIN if region in self._without_login else self.access.held(self.key(region))
 
+    def end_pause(self, region: str) -> None:
+        """Do not wait any longer after a failed login; see `AccessTokens.end_pause`."""
+        self.access.end_pause(self.key(region))
+
     async def login(self, region: str) -> AccessToken | None:
         """An access token for `region`, or None at vendors without login.
 

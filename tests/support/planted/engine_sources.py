@@ -41,9 +41,30 @@ PLANTS = [
     SourcePlant(
         "observers keep an open breaker of a gate that was replaced",
         "pushgateway/engine/flow_control/gate.py",
-        "        self._close_breaker(0.0)\n        for quota",
-        "        for quota",
+        "            self._report_breaker(0.0)\n        for quota",
+        "            pass\n        for quota",
         "tests/engine/test_gate.py::test_a_replaced_gate_reports_that_its_limits_have_ended",
+    ),
+    SourcePlant(
+        "other processes do not learn that an outage is over",
+        "pushgateway/engine/flow_control/gate.py",
+        "                self.shared.answered_again()",
+        "                pass",
+        "tests/engine/test_sharing.py::test_the_end_of_an_outage_is_known_to_all_within_a_second",
+    ),
+    SourcePlant(
+        "a process waits on after its failed login although another one has an answer",
+        "pushgateway/engine/endpoint.py",
+        "            self.settings.session.end_pause(self.name)\n",
+        "",
+        "tests/engine/test_sharing.py::test_the_end_of_an_outage_is_known_to_all_within_a_second",
+    ),
+    SourcePlant(
+        "an answer from before the last failure ends a pause",
+        "pushgateway/engine/flow_control/breaker.py",
+        " or at <= self._opened_at:",
+        ":",
+        "tests/engine/test_limits.py::test_an_answer_that_another_process_got_ends_the_pause",
     ),
     SourcePlant(
         "observers keep a used up quota of a gate that was replaced",
