@@ -181,6 +181,8 @@ def demo_in_browser(tmp_path: Path, *arguments: str) -> Iterator[tuple["subproce
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
     browser.chmod(0o700)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # otherwise the process ignores it too
     process = subprocess.Popen(
         [sys.executable, "-m", "pushgateway.cli", "demo", "--brand", "oppo", "--browser", *arguments],
         stdout=subprocess.PIPE,
