@@ -33,7 +33,7 @@ def test_a_hostile_day(day_seed: int) -> None:
     assert report.outcomes.get("accepted", 0) > 40
 
 
-@pytest.mark.parametrize("seed", [21535, 24119, 24992, 25791, 27260, 34640, 41845])
+@pytest.mark.parametrize("seed", [21535, 24119, 24992, 25791, 27260, 34640, 41845, 9100132])
 def test_a_day_that_once_failed(seed: int) -> None:
     """The long runs broke a promise on these days, or lived them in two ways. Lived twice, they are one day and all is
     kept.

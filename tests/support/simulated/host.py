@@ -139,7 +139,9 @@ class Host:
         """A single send; `hasty`: by `try_send`, which ends at once if too many wait."""
         order = self._submit(push)
         waiting = self.waiting[self.server.logins.gateway, push.push_token.certificate_id]
-        others = list(waiting) if hasty else []
+        # What was on its way when the certificate was removed counts no more where that has come back.
+        since = max(self.server.apps[push.push_token.certificate_id].removals, default=-math.inf)
+        others = [other for other in waiting if other.begun > since] if hasty else []
         waiting.add(order)
         try:
             send = self.gateway.try_send if hasty else self.gateway.send
