@@ -4,7 +4,7 @@ The gateway is the only process on its state, so this is the price of being read
 second while it sends through a limited rate and twice a second otherwise, however much is sent. Two certificates: one
 without a rate, and one with a rate that is never reached. The second table shows the exchanges alone: the CPU of a
 gateway that sends nothing. A Redis is measured where `--redis` names one; it runs beside this process, and its CPU is
-not counted.
+not counted. The last table has the memory of a remembered receipt there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
+import random
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import redis
 from common import (
     CERTIFICATE_ID,
     SEED,
@@ -40,7 +42,7 @@ from pushgateway_oppo.sandbox import OppoSandbox
 from transports import transports, usual
 
 from pushgateway import Certificate, Push
-from pushgateway.state import MemoryState, SharedState
+from pushgateway.state import MemoryState, SharedState, open_state
 
 LIMIT = 1.1
 """CPU of a send with shared state, at most, as a multiple of the same without."""
@@ -79,12 +81,33 @@ def idle(settings: Settings, store: Store, seconds: float) -> float:
     return asyncio.run(run())
 
 
-def stores(folder: Path, redis: str | None) -> Mapping[str, Store]:
+def receipt_bytes(url: str, count: int) -> float:
+    """Bytes of Redis's memory for each of so many receipts that are remembered."""
+    server = redis.Redis.from_url(url)
+    rng = random.Random(SEED)
+    marks = [f"{rng.getrandbits(128):032x}" for _ in range(count)]
+
+    async def remember() -> None:
+        state = open_state(url)
+        for start in range(0, count, 1000):
+            part = marks[start : start + 1000]
+            await state.claim_receipts(part, "benchmark", hold=60.0)
+            await state.settle_receipts(part, "benchmark", seconds=60.0)
+        await state.aclose()
+
+    before = server.info("memory")["used_memory"]
+    asyncio.run(remember())
+    used: float = server.info("memory")["used_memory"] - before
+    server.close()
+    return used / count
+
+
+def stores(folder: Path, redis_url: str | None) -> Mapping[str, Store]:
     """By name, without shared state first."""
     made: dict[str, Store] = {ALONE: lambda: None, "memory": MemoryState}
     made["SQLite"] = lambda: f"sqlite:///{folder / 'state.db'}"
-    if redis is not None:
-        made["Redis"] = lambda: redis
+    if redis_url is not None:
+        made["Redis"] = lambda: redis_url
     return made
 
 
@@ -94,7 +117,7 @@ def named(store: str, rate: str) -> str:
 
 
 def measure(
-    count: int, rounds: int, seconds: float, redis: str | None
+    count: int, rounds: int, seconds: float, redis_url: str | None
 ) -> tuple[dict[str, list[Reading]], Mapping[str, float]]:
     """Let the contenders take turns; then the CPU of each while nothing is sent."""
     pushes = list(make_pushes(OppoSandbox(tokens=count, seed=SEED).tokens, count))
@@ -105,10 +128,10 @@ def measure(
         turns = {
             named(store, rate): partial(single_sends, pushes, settings, figure, make)
             for rate, figure in RATES.items()
-            for store, make in stores(folder, redis).items()
+            for store, make in stores(folder, redis_url).items()
         }
         readings = take_turns({name: (turn, messages) for name, turn in turns.items()}, rounds)
-        return readings, {name: idle(settings, make, seconds) for name, make in stores(folder, redis).items()}
+        return readings, {name: idle(settings, make, seconds) for name, make in stores(folder, redis_url).items()}
 
 
 def targets(readings: Mapping[str, Sequence[Reading]]) -> list[Target]:
@@ -142,6 +165,9 @@ def main() -> int:
         cost_table("shared state", rows),
         Table("idle", heads, [(name, 1e3 * cpu) for name, cpu in alone.items()]),
     ]
+    if given.redis is not None:
+        size = receipt_bytes(given.redis, 100_000)
+        tables.append(Table("receipts", ("remembered in Redis", "bytes"), [("a receipt", size)]))
     return report(tables, targets(readings), as_json=given.as_json)
 
 

@@ -121,10 +121,9 @@ class DevicesSettings:
     @property
     def file(self) -> Path | None:
         """The SQLite file; None: it is something else."""
-        from pushgateway.databases.sqlite import sqlite_path
+        from pushgateway.databases.sqlite import sqlite_file
 
-        url = self.url.reveal()
-        return sqlite_path("devices.url", url, self.folder) if url.startswith("sqlite:") else None
+        return sqlite_file("devices.url", self.url.reveal(), self.folder)
 
 
 @safe_repr

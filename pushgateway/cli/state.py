@@ -146,13 +146,10 @@ def _ask(config: Config, ask: Callable[[SharedState], Awaitable[T]]) -> T:
 def _store(address: StateAddress) -> SharedState:
     """The store at this address. An SQLite file that is not there is not made: it would belong to the user of this
     command, and the services could not use it."""
-    from pushgateway.databases.sqlite import sqlite_path
     from pushgateway.state import MemoryState, open_state
 
-    url = address.url.reveal()
-    if url.startswith("sqlite:") and not sqlite_path("state.url", url, address.folder).exists():
-        return MemoryState()
-    return open_state(address)
+    file = address.file
+    return open_state(address) if file is None or file.exists() else MemoryState()
 
 
 def _certificates_by_login(config: Config) -> dict[str, list[str]]:

@@ -58,6 +58,11 @@ def sqlite_path(field: str, url: str, folder: Path) -> Path:
     return folder / path
 
 
+def sqlite_file(field: str, url: str, folder: Path) -> Path | None:
+    """The same, and None for a URL that names something else than SQLite. Raises `FieldError`."""
+    return sqlite_path(field, url, folder) if url.startswith("sqlite:") else None
+
+
 @safe_repr
 @attrs.frozen(eq=False)
 class _Work(Generic[T]):
@@ -228,7 +233,7 @@ class Database:
     def check_file(self) -> None:
         """Raise `StoreError` if the file that is open was deleted or replaced. Its connections would go on with the
         former one: nobody else sees what they write, and it is gone with them. They are not opened anew, because
-        SQLite would remove the log of the new file by its name when it closes the former one."""
+        what is in the former file would be lost without a word."""
         if self._found_file() != self._file:
             raise StoreError(
                 f"{self.path.name}: was deleted or replaced while it was in use; stop all processes that use it, "

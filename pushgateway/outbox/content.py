@@ -40,12 +40,10 @@ class Unreadable(Exception):
     """A stored text that this program cannot read as a whole. The message quotes nothing of it."""
 
 
-def _bytes(text: Callable[[Any], str], value: object) -> bytes:
-    """A value as JSON, made by `text`."""
-    try:
-        return text(value).encode()
-    except UnicodeEncodeError:  # a title with half of a surrogate pair, which only the escapes of JSON can carry
-        return json.dumps(json.loads(text(value)), separators=(",", ":")).encode()
+def _bytes(text: str) -> bytes:
+    """A text of JSON in UTF-8. Half of a surrogate pair, which UTF-8 cannot carry, is escaped: Python's escape of it is
+    that of JSON."""
+    return text.encode(errors="backslashreplace")
 
 
 # Notifications
@@ -122,16 +120,12 @@ def _read_notification(given: dict[str, Any]) -> Notification:
 def encode_push(push: Push) -> bytes:
     """The notification and the options of a push. Its push token, dedupe id, priority, context and owner are stored
     beside it; a `callback` is the gateway's and not stored."""
-    return _bytes(_push_text, push)
-
-
-def _push_text(push: Push) -> str:
     text = f'{{"form":{FORM},"notification":{_notification_text(push.notification)}'
     if push.timeout is not None:
         text += f',"timeout":{encode_json(push.timeout)}'
     if not push.coalesce:
         text += ',"coalesce":false'
-    return text + "}"
+    return _bytes(text + "}")
 
 
 class Content(NamedTuple):
@@ -252,8 +246,8 @@ def encode_context(context: object) -> bytes | None:
     if context is None:
         return None
     if type(context) is str or (type(context) is int and context.bit_length() <= 64):
-        return _bytes(encode_json, context)
-    return _bytes(encode_json, freeze_json("Push.context", {"it": context})["it"])
+        return _bytes(encode_json(context))
+    return _bytes(encode_json(freeze_json("Push.context", {"it": context})["it"]))
 
 
 def decode_context(text: bytes | None) -> Any:
@@ -274,7 +268,7 @@ _ACCEPTED: Final = Status.ACCEPTED
 
 def encode_outcome(outcome: Outcome) -> bytes:
     """An outcome, without what the push has itself."""
-    return _bytes(encode_json, outcome_fields(outcome))
+    return _bytes(encode_json(outcome_fields(outcome)))
 
 
 def outcome_fields(outcome: Outcome) -> dict[str, Any]:

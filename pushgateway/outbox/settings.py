@@ -13,7 +13,7 @@ from typing import Any, Final, get_args
 import attrs
 
 from pushgateway.databases.redis import SCHEMES, check_redis_url
-from pushgateway.databases.sqlite import sqlite_path
+from pushgateway.databases.sqlite import sqlite_file, sqlite_path
 from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_count, check_seconds
 from pushgateway.model.errors import FieldError
@@ -102,7 +102,7 @@ class OutboxSettings:
         check_lease("outbox.lease", self.values.get("lease", 120.0), self.values.get("timeout", 30.0))
         if len(self._of(_WEBHOOK)) == 1:
             raise FieldError("outbox.webhook_url", "needs webhook_secret, and the other way round")
-        if not self.url.startswith("sqlite:") and (only := self._of(_STORE)):
+        if self.file is None and (only := self._of(_STORE)):
             raise FieldError(f"outbox.{next(iter(only))}", "is for SQLite only")
         if "results" in self.values and "webhook_url" in self.values:
             raise FieldError("outbox.results", "leave it out: results go to webhook_url")
@@ -113,7 +113,7 @@ class OutboxSettings:
     @property
     def file(self) -> Path | None:
         """The SQLite file; None: it is a server."""
-        return sqlite_path("outbox.url", self.url, self.folder) if self.url.startswith("sqlite:") else None
+        return sqlite_file("outbox.url", self.url, self.folder)
 
     def store(self) -> Store:
         """A store of its own; nothing is opened yet."""

@@ -46,6 +46,16 @@ class StateAddress:
         check_state_url("state.url", self.url.reveal())
         check_prefix("state.prefix", self.prefix)
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None: it is a Redis."""
+        url = self.url.reveal()
+        if not url.startswith("sqlite:"):
+            return None
+        from pushgateway.databases.sqlite import sqlite_path  # only with SQLite: a Redis needs none of it
+
+        return sqlite_path("state.url", url, self.folder)
+
 
 def check_state_url(field: str, url: object) -> None:
     """Raise `FieldError` for what names no store of shared state."""
@@ -73,12 +83,10 @@ def open_state(address: StateAddress | str) -> SharedState:
     """
     if isinstance(address, str):
         address = StateAddress(address)
-    url = address.url.reveal()
-    if url.startswith("sqlite:"):
-        from pushgateway.databases.sqlite import sqlite_path
+    if (file := address.file) is not None:
         from pushgateway.state.sqlite import SqliteState
 
-        return SqliteState(sqlite_path("state.url", url, address.folder))
+        return SqliteState(file)
     from pushgateway.state.redis import RedisState
 
-    return RedisState(RedisDatabase(url, timeout=TIMEOUT, field="state.url"), prefix=address.prefix)
+    return RedisState(RedisDatabase(address.url.reveal(), timeout=TIMEOUT, field="state.url"), prefix=address.prefix)

@@ -48,22 +48,27 @@ def test_no_password_in_a_repr(scheme: str, tmp_path: Path) -> None:
     assert repr(database) == f"SqlDatabase('{'postgresql' if scheme[0] == 'p' else 'mysql'}://db.example:77/push')"
 
 
+def error_of_opening(database: SqlDatabase, said: str) -> StoreError:
+    """The error of opening it, which matches `said`."""
+
+    async def scene() -> StoreError:
+        try:
+            with pytest.raises(StoreError, match=said) as caught:
+                await database.open()
+            return caught.value
+        finally:
+            await database.aclose()
+
+    return asyncio.run(scene())
+
+
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 def test_a_server_that_is_not_there_is_an_error_without_password(scheme: str, tmp_path: Path) -> None:
     """The user reads which database cannot be reached, and no password in error, cause or context."""
     with socket.socket() as taken:  # bound and not listening: refused
         taken.bind(("127.0.0.1", 0))
         database = make(f"{scheme}://user:pass-word@127.0.0.1:{taken.getsockname()[1]}/push", tmp_path)
-
-        async def scene() -> StoreError:
-            try:
-                with pytest.raises(StoreError, match=r"127\.0\.0\.1:\d+/push: cannot be reached") as caught:
-                    await database.open()
-                return caught.value
-            finally:
-                await database.aclose()
-
-        error = asyncio.run(scene())
+        error = error_of_opening(database, r"127\.0\.0\.1:\d+/push: cannot be reached")
 
     assert "pass-word" not in f"{error!r} {error.__cause__!r} {error.__context__!r}"
 
@@ -88,16 +93,7 @@ def test_an_error_of_the_driver_itself_is_a_store_error(rest: str, tmp_path: Pat
     """A missing file for TLS, an unknown parameter, a host that cannot be: PyMySQL raises errors of Python there, and
     whoever waits for the database knows only `StoreError`."""
     database = make(f"mysql://user:pass-word@{rest}", tmp_path)
-
-    async def scene() -> StoreError:
-        try:
-            with pytest.raises(StoreError, match=r"cannot be connected to \(\w+Error in ") as caught:
-                await database.open()
-            return caught.value
-        finally:
-            await database.aclose()
-
-    error = asyncio.run(scene())
+    error = error_of_opening(database, r"cannot be connected to \(\w+Error in ")
 
     assert "pass-word" not in f"{error!r} {error.__cause__!r} {error.__context__!r}"
 

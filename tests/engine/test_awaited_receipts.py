@@ -327,26 +327,16 @@ def test_a_function_of_the_host_that_fails_stops_nothing(caplog: pytest.LogCaptu
     assert "canary" not in caplog.text
 
 
-@pytest.mark.parametrize(("limit", "arrived"), [(5, "abc"), (4, "ab")])
-def test_what_a_process_announces_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: int, arrived: str) -> None:
-    """Of more names than the limit the last are left out, and their phones are unconfirmed. Each push here has two
-    names, and its receipt has the first of them."""
-    monkeypatch.setattr(awaited_receipts, "MOST", limit)
-
-    async def program(processes: Processes) -> Confirmation:
-        outcomes = await processes.sent("abc")
-        await processes.post(1, dict.fromkeys("abc", "arrived"))
-        return await processes.confirming.confirm(outcomes, within=3.0)
-
-    assert names(shared_run(program).arrived) == arrived
-
-
-@pytest.mark.parametrize(("limit", "arrived"), [(3, "abc"), (2, "bc")])
-def test_what_a_process_remembers_for_others_is_bounded(
-    monkeypatch: pytest.MonkeyPatch, limit: int, arrived: str
+@pytest.mark.parametrize(
+    ("name", "limit", "arrived"), [("MOST", 5, "abc"), ("MOST", 4, "ab"), ("RECENT", 3, "abc"), ("RECENT", 2, "bc")]
+)
+def test_what_a_process_announces_and_remembers_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, name: str, limit: int, arrived: str
 ) -> None:
-    """Receipts that nobody waits for yet: the oldest are forgotten first."""
-    monkeypatch.setattr(awaited_receipts, "RECENT", limit)
+    """`MOST`: of more announced names the last are left out, and their phones are unconfirmed. Each push here has two
+    names, and its receipt has the first of them. `RECENT`: of receipts that nobody waits for yet the oldest are
+    forgotten first."""
+    monkeypatch.setattr(awaited_receipts, name, limit)
 
     async def program(processes: Processes) -> Confirmation:
         outcomes = await processes.sent("abc")
