@@ -409,7 +409,7 @@ class Gateway:
 
     @property
     def is_closed(self) -> bool:
-        """True from the beginning of `close` on: whatever is sent now ends `NOT_SENT` / `CLOSED`."""
+        """True when it is closed, and not yet while `close` waits for what is under way."""
         return self._thread.is_closed
 
     def close(self, grace: float = 5.0) -> None:
