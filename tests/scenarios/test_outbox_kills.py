@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import pytest
-from kills.judge import BRANDS, play
+from kills.judge import BRANDS, play, read_lines
 
 
 @pytest.mark.days
@@ -18,3 +18,14 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     assert report.broken == []
     assert report.put > 100
     assert {brand for brand, _ in report.results} == set(BRANDS)
+
+
+def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
+    """The lines of other processes are read; one that is cut short without a kill is a fault."""
+    path = tmp_path / "put"
+    path.write_text('\n[["oppo", "title", "a"]]\n\n[["oppo", "title"\n[["oppo", "title", "b"]]\n\n[["oppo"')
+
+    assert list(read_lines(path, 0)) == [[["oppo", "title", "a"]], [["oppo", "title", "b"]]]
+    path.write_text('[["oppo"\n' * 3)
+    with pytest.raises(ValueError, match="delimiter"):
+        list(read_lines(path, 0))

@@ -1,7 +1,7 @@
 """One process that is going to be killed: it puts and sends, only sends, or empties the outbox and ends.
 
-What it knows it writes to files beside the outbox, one line in one system call, so that a kill cannot tear it: `put`
-gets what has been put after `Outbox.put` has returned, `results` gets what the handler was given.
+What it knows it writes to files beside the outbox: `put` gets what has been put after `Outbox.put` has returned,
+`results` gets what the handler was given.
 """
 
 from __future__ import annotations
@@ -96,11 +96,12 @@ def _name(push_token: PushToken, title: object) -> list[str]:
 
 
 class _Lines:
-    """A file to which processes append."""
+    """A file to which processes append. Each line is one system call; nevertheless a kill may cut it short, because the
+    system writes page by page. It has a line break in front too, so that what another process appends is whole."""
 
     def __init__(self, path: Path) -> None:
         self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def write(self, value: object) -> None:
-        line = json.dumps(value).encode() + b"\n"
+        line = f"\n{json.dumps(value)}\n".encode()
         assert os.write(self._handle, line) == len(line)
